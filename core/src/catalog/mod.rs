@@ -1,0 +1,1 @@
+//! One opened, immutable state of a catalog's table.

@@ -1,0 +1,1 @@
+//! Footprints and areas in longitude and latitude.

@@ -1,0 +1,1 @@
+//! From a geometry to the grid cells it shares a point with.

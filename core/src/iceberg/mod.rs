@@ -1,0 +1,1 @@
+//! The parts of Apache Iceberg that a reader needs, as pure functions over whole buffers.

@@ -1,0 +1,1 @@
+//! Which files can hold an answer, and why the others cannot.

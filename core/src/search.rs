@@ -1,0 +1,1 @@
+//! Searches: manifest list, manifests, plan, scan.

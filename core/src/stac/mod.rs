@@ -1,0 +1,1 @@
+//! STAC items as JSON and as columns.

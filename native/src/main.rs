@@ -1,0 +1,3 @@
+//! The `earthcatalog` command.
+
+fn main() {}
