@@ -88,10 +88,13 @@ impl Error {
         Self::new(ErrorKind::Internal, message)
     }
 
-    /// Adds a context pair, such as `("location", …)` or `("offset", …)`.
+    /// Adds a context pair, such as `("location", …)` or `("offset", …)`, unless it is there already.
     #[must_use]
     pub fn with(mut self, key: &'static str, value: impl fmt::Display) -> Self {
-        self.0.context.push((key, value.to_string()));
+        let pair = (key, value.to_string());
+        if !self.0.context.contains(&pair) {
+            self.0.context.push(pair);
+        }
         self
     }
 

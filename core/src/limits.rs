@@ -22,3 +22,9 @@ pub const ITEM_BYTES: usize = 16 << 20;
 pub const GEOMETRY_POINTS: usize = 1_000_000;
 /// Most cells listed for one geometry. Beyond it a query looks at every cell, an item goes to `__none__`.
 pub const CELLS: usize = 100_000;
+/// Most bytes all blocks of one Avro file hold after decompression: a million entries of a kilobyte.
+pub const AVRO_FILE_BYTES: usize = 1 << 30;
+/// Most rows read of one table of a database; a catalog has one.
+pub const DATABASE_ROWS: usize = 100_000;
+/// Largest row of a database. `iceberg_tables` holds two locations of a thousand characters.
+pub const DATABASE_ROW_BYTES: usize = 1 << 20;

@@ -1,6 +1,6 @@
 //! Where an object lies, and how the absolute locations stored in a catalog are moved onto the place that was opened.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use crate::{Error, Result};
@@ -16,9 +16,12 @@ impl Location {
     /// A location from its text; a trailing `/` is dropped.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Invalid`] for an empty text.
+    /// [`crate::ErrorKind::Invalid`] for an empty text, and for a scheme alone unless it is `file://`.
     pub fn parse(text: &str) -> Result<Self> {
         let trimmed = text.trim_end_matches('/');
+        if text.contains("://") && trimmed.ends_with(':') && !trimmed.eq_ignore_ascii_case("file:") {
+            return Err(Error::invalid("location names no bucket or host").with("location", text));
+        }
         match (trimmed.is_empty(), text.is_empty()) {
             (_, true) => Err(Error::invalid("a location must not be empty")),
             (true, false) => Ok(Self("/".into())),
@@ -46,6 +49,13 @@ impl Location {
         Self(format!("{}/{}", self.0.trim_end_matches('/'), key.trim_start_matches('/')).into())
     }
 
+    /// The object that is stored under `key` below this one: [`join`](Self::join), percent-encoded in a web address,
+    /// where stored keys stand as they are everywhere else.
+    #[must_use]
+    pub fn below(&self, key: &str) -> Self {
+        if is_web(&self.normal()) { self.join(&percent_encoded(key)) } else { self.join(key) }
+    }
+
     /// The folder this object lies in; `None` at the root of a store.
     #[must_use]
     pub fn parent(&self) -> Option<Self> {
@@ -59,6 +69,12 @@ impl Location {
     #[must_use]
     pub fn name(&self) -> &str {
         self.0.rsplit(['/', '\\']).next().unwrap_or_default()
+    }
+
+    /// Whether this is a path of the reader's own machine, not an address in a store or on the web.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        matches!(self.scheme().as_deref(), None | Some("file"))
     }
 
     /// One spelling per place: `file://` dropped, `\` as `/`, the scheme in lower case, `s3a` and `s3n` as `s3`.
@@ -132,8 +148,26 @@ impl Rebase {
         if below.split('/').any(|segment| segment == "..") {
             return Err(Error::corrupt("stored location climbs out of the catalog").with("location", stored));
         }
-        Ok(self.to.join(below))
+        Ok(if is_web(&place) { self.to.join(below) } else { self.to.below(below) })
     }
+}
+
+fn is_web(normal: &str) -> bool {
+    normal.starts_with("http://") || normal.starts_with("https://")
+}
+
+/// A key as the path of a web address (RFC 3986 §3.3): all but `pchar` and `/` percent-encoded.
+fn percent_encoded(key: &str) -> String {
+    let mut encoded = String::with_capacity(key.len());
+    for byte in key.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' => encoded.push(char::from(byte)),
+            _ if b"-._~!$&'()*+,;=:@/".contains(&byte) => encoded.push(char::from(byte)),
+            // Writing to a string cannot fail.
+            _ => drop(write!(encoded, "%{byte:02X}")),
+        }
+    }
+    encoded
 }
 
 /// The folder a table was written below: its location without the end that SQL catalogs add.
@@ -179,6 +213,23 @@ mod tests {
         for stored in ["C:\\cat\\w\\x", "file:///C:/cat/w/x", "C:/cat/w/x"] {
             assert_eq!(moved("C:\\cat", "s3://b", stored), "s3://b/w/x");
         }
+    }
+
+    #[test]
+    fn a_key_is_percent_encoded_in_a_web_address_and_nowhere_else() {
+        let stored = "/c/grid_partition=a%2Fb c/é?#.parquet";
+        let encoded = "https://h/c%20d/grid_partition=a%252Fb%20c/%C3%A9%3F%23.parquet";
+        assert_eq!(moved("/c", "https://h/c%20d", stored), encoded);
+        assert_eq!(moved("/c", "s3://b", stored), "s3://b/grid_partition=a%2Fb c/é?#.parquet");
+        assert_eq!(moved("https://h/c", "http://i", "https://h/c/a%20b"), "http://i/a%20b");
+    }
+
+    #[test]
+    fn a_scheme_alone_is_no_location() {
+        for text in ["s3://", "https:///"] {
+            assert!(Location::parse(text).is_err(), "{text}");
+        }
+        assert_eq!(Location::parse("file:///").unwrap().join("x").normal(), "/x");
     }
 
     #[test]

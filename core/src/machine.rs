@@ -103,13 +103,25 @@ impl Span {
 }
 
 /// The requests of one machine that are in flight: numbers new ones, checks and removes answered ones.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Inflight<T> {
     next: u64,
     waiting: HashMap<RequestId, (Request, T)>,
 }
 
+impl<T> Default for Inflight<T> {
+    fn default() -> Self {
+        Self { next: 0, waiting: HashMap::new() }
+    }
+}
+
 impl<T> Inflight<T> {
+    /// Goes on numbering where `other` is: a machine that hands over to another one keeps its ids apart.
+    #[must_use]
+    pub fn after<U>(other: &Inflight<U>) -> Self {
+        Self { next: other.next, waiting: HashMap::new() }
+    }
+
     /// Makes a request for an immutable object and remembers `purpose` with it.
     pub fn request(&mut self, location: Location, range: Span, purpose: T) -> Request {
         self.insert(location, range, false, purpose)
