@@ -1,1 +1,15 @@
 //! The pure half of writing.
+//!
+//! Items become rows ([`crate::stac::encode_items`]), rows of one partition become a data file ([`data_file`]) with
+//! the metrics that its manifest entry carries ([`metrics`]). Which properties get a column of their own is decided by
+//! [`columns`], where a row belongs by [`partition`].
+
+pub mod columns;
+pub mod data_file;
+pub mod hash_index;
+pub mod inventory;
+pub mod metrics;
+pub mod partition;
+
+pub use data_file::{WrittenFile, write_data_file};
+pub use partition::PartitionKey;
