@@ -1,1 +1,98 @@
 //! From planned files to rows.
+
+pub mod columns;
+pub mod file;
+pub mod footer;
+pub mod predicate;
+mod rows;
+
+use std::sync::Arc;
+
+use crate::iceberg::metadata::{NameMapping, Schema};
+use crate::query::{Query, TemporalRule};
+use crate::stac::schema as stac_schema;
+use crate::{Error, Result};
+
+/// What the scans of all files of one search share.
+#[derive(Clone, Debug)]
+pub struct ScanContext {
+    /// The query.
+    pub query: Arc<Query>,
+    /// The table's current schema: columns come back under its names.
+    pub schema: Arc<Schema>,
+    /// What the columns of files without field ids are called.
+    pub name_mapping: Option<Arc<NameMapping>>,
+    /// Which columns come back.
+    pub output: Output,
+}
+
+impl ScanContext {
+    /// Whether a row has to pass a test at all.
+    #[must_use]
+    pub fn restricts(&self) -> bool {
+        let query = &self.query;
+        query.ids.is_some() || query.collections.is_some() || query.area.is_some() || query.datetime.is_some()
+    }
+}
+
+/// Checks that the table has the columns by which the query selects, under the names they have in STAC.
+///
+/// Without one, no row could match: an empty answer would hide that the column was dropped or renamed.
+///
+/// # Errors
+/// [`crate::ErrorKind::Unsupported`] that names the missing column.
+pub fn check_columns(query: &Query, schema: &Schema) -> Result<()> {
+    let times: &[&str] = match query.temporal {
+        TemporalRule::Datetime => &[stac_schema::DATETIME],
+        TemporalRule::Overlap => &[stac_schema::DATETIME, stac_schema::START_DATETIME, stac_schema::END_DATETIME],
+    };
+    let needs: [(bool, &[&str]); 4] = [
+        (query.ids.is_some(), &[stac_schema::ID]),
+        (query.collections.is_some(), &[stac_schema::COLLECTION]),
+        (query.area.is_some(), &[stac_schema::GEOMETRY]),
+        (query.datetime.is_some(), times),
+    ];
+    for (used, names) in needs {
+        if used && names.iter().all(|name| schema.field_by_name(name).is_none()) {
+            let names = names.join("`, `");
+            return Err(Error::unsupported(format!("the table has no column `{names}` to select by")));
+        }
+    }
+    Ok(())
+}
+
+/// Which columns a scan yields.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Output {
+    /// All that the table's schema knows.
+    #[default]
+    Items,
+    /// Item id and collection id only.
+    Ids,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::iceberg::metadata::{Field, PrimitiveType, Type};
+
+    #[test]
+    fn a_query_by_a_column_that_the_table_lacks_is_refused_by_its_name() {
+        let field = |(id, name): (i32, &str)| {
+            let r#type = Type::Primitive(PrimitiveType::String);
+            Field { id, name: name.to_owned(), required: false, r#type }
+        };
+        let schema =
+            |names: &[&str]| Schema { schema_id: 0, fields: (1..).zip(names.iter().copied()).map(field).collect() };
+        let bare = schema(&["id", "renamed"]);
+        assert!(check_columns(&Query::new(), &bare).is_ok());
+        assert!(check_columns(&Query::new().ids(["a".to_owned()]), &bare).is_ok());
+        let by_time = Query::new().datetime("2021").unwrap();
+        assert!(check_columns(&by_time, &bare).unwrap_err().to_string().contains("`datetime`"));
+        assert!(check_columns(&by_time, &schema(&["start_datetime"])).is_ok());
+        let by_datetime = by_time.temporal(TemporalRule::Datetime);
+        assert!(check_columns(&by_datetime, &schema(&["start_datetime"])).is_err());
+        let by_area = Query::new().bbox(&[0.0, 0.0, 1.0, 1.0]).unwrap();
+        assert!(check_columns(&by_area, &bare).unwrap_err().to_string().contains("`geometry`"));
+    }
+}

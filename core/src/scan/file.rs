@@ -1,0 +1,328 @@
+//! One data file from its bytes to the rows that match: footer, row groups, filter columns, the rest.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use arrow_array::RecordBatch;
+use bytes::Bytes;
+use parquet::bloom_filter::Sbbf;
+use parquet::file::metadata::ParquetMetaData;
+
+use crate::error::ResultExt as _;
+use crate::machine::Inflight;
+use crate::plan::FileScanTask;
+use crate::plan::row_group_evaluator::row_group_might_match;
+use crate::scan::ScanContext;
+use crate::scan::columns::FileColumns;
+use crate::scan::footer;
+use crate::scan::rows::{Next, Rows};
+use crate::{Error, Machine, Request, RequestId, Result, Span, Step};
+
+/// Files up to this size come in one request: a second round trip costs more than these bytes.
+pub const WHOLE_FILE_BYTES: u64 = 128 << 10;
+/// First read of a larger file: footers of wide tables are some 10 KB, page indexes a little more.
+pub const TAIL_BYTES: u64 = 64 << 10;
+/// Largest bloom filter that is read: beyond it the id column itself is not much larger.
+const BLOOM_FILTER_BYTES: u64 = 1 << 20;
+
+/// What a scan found out about row groups.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct RowGroupCounts {
+    /// Row groups of the files opened.
+    pub total: u64,
+    /// Those whose rows were looked at.
+    pub read: u64,
+}
+
+impl RowGroupCounts {
+    /// The counts of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { total: self.total + other.total, read: self.read + other.read }
+    }
+}
+
+/// Reads the rows of one data file that match the query, in the order of the file.
+///
+/// Batches hold the columns the table knows, under the table's names, and are never empty.
+#[derive(Debug)]
+pub struct FileScan {
+    task: FileScanTask,
+    context: Arc<ScanContext>,
+    unreadable: Arc<AtomicU64>,
+    /// Each request with the row group it is for, if it is for rows.
+    inflight: Inflight<Option<usize>>,
+    pieces: Pieces,
+    counts: RowGroupCounts,
+    state: State,
+}
+
+/// The bytes of a file that are at hand.
+#[derive(Debug, Default)]
+struct Pieces(Vec<(Range<u64>, Bytes)>);
+
+impl Pieces {
+    fn slice(&self, range: &Range<u64>) -> Option<Bytes> {
+        let (held, bytes) = self.0.iter().find(|(held, _)| held.start <= range.start && range.end <= held.end)?;
+        let start = usize::try_from(range.start - held.start).ok()?;
+        let end = usize::try_from(range.end - held.start).ok()?;
+        (start <= end && end <= bytes.len()).then(|| bytes.slice(start..end))
+    }
+}
+
+#[derive(Debug)]
+enum State {
+    Start,
+    Footer,
+    PageIndex(Box<ParquetMetaData>),
+    BloomFilters(Box<Chosen>),
+    Rows(Box<Rows>),
+    Done,
+}
+
+/// The row groups that remain after the footer.
+#[derive(Debug)]
+struct Chosen {
+    metadata: ParquetMetaData,
+    columns: FileColumns,
+    row_groups: Vec<usize>,
+}
+
+/// A state's answer: go on with the next, or wait for these bytes.
+enum Turn {
+    Next(State),
+    Wait(State, Vec<Range<u64>>),
+}
+
+impl FileScan {
+    /// A scan of `task`; `unreadable` counts footprints that cannot be read.
+    pub fn new(task: FileScanTask, context: Arc<ScanContext>, unreadable: Arc<AtomicU64>) -> Self {
+        Self {
+            task,
+            context,
+            unreadable,
+            inflight: Inflight::default(),
+            pieces: Pieces::default(),
+            counts: RowGroupCounts::default(),
+            state: State::Start,
+        }
+    }
+
+    /// The file.
+    pub fn task(&self) -> &FileScanTask {
+        &self.task
+    }
+
+    /// Row groups seen so far.
+    pub fn row_groups(&self) -> RowGroupCounts {
+        self.counts
+    }
+
+    fn file_bytes(&self) -> u64 {
+        self.task.data_file.file_size_bytes
+    }
+
+    fn turn(&mut self, state: State) -> Result<Turn> {
+        match state {
+            State::Start => Ok(Turn::Next(self.start()?)),
+            State::Footer => self.read_footer(),
+            State::PageIndex(metadata) => self.read_page_index(*metadata),
+            State::BloomFilters(chosen) => self.read_bloom_filters(*chosen),
+            state @ (State::Rows(_) | State::Done) => Ok(Turn::Next(state)),
+        }
+    }
+
+    fn start(&self) -> Result<State> {
+        let format = &self.task.data_file.file_format;
+        if !format.eq_ignore_ascii_case("parquet") {
+            return Err(Error::unsupported(format!("data file in format `{format}`")));
+        }
+        if self.file_bytes() < footer::LEAST_FILE_BYTES {
+            return Err(Error::corrupt(format!("a Parquet file cannot have {} bytes", self.file_bytes())));
+        }
+        Ok(State::Footer)
+    }
+
+    fn read_footer(&self) -> Result<Turn> {
+        let size = self.file_bytes();
+        let first = if size <= WHOLE_FILE_BYTES { 0..size } else { size - TAIL_BYTES..size };
+        let Some(tail) = self.pieces.slice(&first) else {
+            return Ok(Turn::Wait(State::Footer, vec![first]));
+        };
+        let range = footer::metadata_range(&tail, size)?;
+        let Some(bytes) = self.pieces.slice(&range) else {
+            return Ok(Turn::Wait(State::Footer, vec![range]));
+        };
+        Ok(Turn::Next(State::PageIndex(Box::new(footer::parse_metadata(&bytes, size)?))))
+    }
+
+    fn read_page_index(&mut self, metadata: ParquetMetaData) -> Result<Turn> {
+        let Some(range) = footer::page_index_range(&metadata, self.file_bytes()) else {
+            return Ok(Turn::Next(self.choose(metadata)));
+        };
+        let Some(bytes) = self.pieces.slice(&range) else {
+            // Where every row matches there is nothing to look up.
+            return Ok(if self.context.restricts() {
+                Turn::Wait(State::PageIndex(Box::new(metadata)), vec![range])
+            } else {
+                Turn::Next(self.choose(metadata))
+            });
+        };
+        let metadata = footer::parse_page_index(metadata, self.file_bytes(), range, bytes)?;
+        Ok(Turn::Next(self.choose(metadata)))
+    }
+
+    fn choose(&mut self, metadata: ParquetMetaData) -> State {
+        let schema = metadata.file_metadata().schema_descr();
+        let columns = FileColumns::resolve(schema, &self.context.schema, self.context.name_mapping.as_deref());
+        let leaves = columns.leaves();
+        let all = metadata.row_groups().iter().enumerate();
+        let kept = all.filter(|(_, row_group)| row_group_might_match(&self.context.query, &leaves, row_group).keeps());
+        let row_groups: Vec<usize> = kept.map(|(position, _)| position).collect();
+        self.counts.total = metadata.num_row_groups() as u64;
+        State::BloomFilters(Box::new(Chosen { metadata, columns, row_groups }))
+    }
+
+    fn read_bloom_filters(&mut self, mut chosen: Chosen) -> Result<Turn> {
+        let (Some(ids), Some(leaf)) = (&self.context.query.ids, chosen.columns.leaves().id) else {
+            return Ok(Turn::Next(self.open(chosen)?));
+        };
+        let filters: Vec<(usize, Option<Range<u64>>)> = chosen
+            .row_groups
+            .iter()
+            .map(|row_group| (*row_group, bloom_filter_range(&chosen.metadata, *row_group, leaf, self.file_bytes())))
+            .collect();
+        let missing: Vec<Range<u64>> = filters
+            .iter()
+            .filter_map(|(_, range)| range.clone())
+            .filter(|range| self.pieces.slice(range).is_none())
+            .collect();
+        if !missing.is_empty() {
+            return Ok(Turn::Wait(State::BloomFilters(Box::new(chosen)), missing));
+        }
+        let mut kept = Vec::with_capacity(filters.len());
+        for (row_group, range) in filters {
+            let bytes = range.and_then(|range| self.pieces.slice(&range));
+            let might_hold = |bytes: &Bytes| -> Result<bool> {
+                footer::guarded(|| {
+                    let filter = Sbbf::from_bytes(bytes)?;
+                    Ok(filter.num_blocks() == 0 || ids.iter().any(|id| filter.check(id.as_str())))
+                })
+            };
+            if bytes.as_ref().map(might_hold).transpose()?.unwrap_or(true) {
+                kept.push(row_group);
+            }
+        }
+        chosen.row_groups = kept;
+        Ok(Turn::Next(self.open(chosen)?))
+    }
+
+    fn open(&mut self, chosen: Chosen) -> Result<State> {
+        let Chosen { metadata, columns, row_groups } = chosen;
+        if row_groups.is_empty() {
+            return Ok(State::Done);
+        }
+        self.counts.read = row_groups.len() as u64;
+        let rows = Rows::new(
+            metadata,
+            columns,
+            row_groups,
+            Arc::clone(&self.context),
+            Arc::clone(&self.unreadable),
+            std::mem::take(&mut self.pieces.0),
+            self.file_bytes(),
+        )?;
+        Ok(State::Rows(Box::new(rows)))
+    }
+
+    /// Goes on to the rows, or to the bytes that are wanted before.
+    fn reach_rows(&mut self) -> Result<Vec<Range<u64>>> {
+        while !matches!(self.state, State::Rows(_) | State::Done) {
+            let state = std::mem::replace(&mut self.state, State::Done);
+            match self.turn(state)? {
+                Turn::Next(state) => self.state = state,
+                Turn::Wait(state, ranges) => {
+                    self.state = state;
+                    return Ok(ranges);
+                }
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    fn requests(&mut self, wanted: impl IntoIterator<Item = (Option<usize>, Range<u64>)>) -> Vec<Request> {
+        let wanted = wanted.into_iter();
+        wanted
+            .map(|(row_group, range)| self.inflight.request(self.task.location.clone(), Span::Bytes(range), row_group))
+            .collect()
+    }
+
+    fn step_inner(&mut self) -> Result<Step<RecordBatch>> {
+        if !matches!(self.state, State::Rows(_) | State::Done) {
+            if !self.inflight.is_empty() {
+                return Ok(Step::NeedsData(Vec::new()));
+            }
+            let ranges = self.reach_rows()?;
+            if !ranges.is_empty() {
+                return Ok(Step::NeedsData(self.requests(ranges.into_iter().map(|range| (None, range)))));
+            }
+        }
+        loop {
+            let State::Rows(rows) = &mut self.state else {
+                return Ok(Step::Finished);
+            };
+            let wanted = rows.advance()?;
+            if !wanted.is_empty() {
+                let wanted = wanted.into_iter().map(|(row_group, range)| (Some(row_group), range));
+                return Ok(Step::NeedsData(self.requests(wanted)));
+            }
+            match rows.next_batch() {
+                Next::Batch(batch) => return Ok(Step::Data(batch)),
+                Next::Finished => self.state = State::Done,
+                Next::Waiting if self.inflight.is_empty() => {}
+                Next::Waiting => return Ok(Step::NeedsData(Vec::new())),
+            }
+        }
+    }
+}
+
+impl Machine for FileScan {
+    type Output = RecordBatch;
+
+    fn step(&mut self) -> Result<Step<RecordBatch>> {
+        let step = self.step_inner();
+        step.context("location", &self.task.location)
+    }
+
+    fn supply(&mut self, id: RequestId, bytes: Bytes) -> Result<()> {
+        let (Request { range, .. }, row_group) = self.inflight.answer(id, &bytes)?;
+        match (range, row_group, &mut self.state) {
+            (Span::Bytes(range), None, _) => self.pieces.0.push((range, bytes)),
+            (Span::Bytes(range), Some(row_group), State::Rows(rows)) => {
+                rows.supply(row_group, range, bytes).context("location", &self.task.location)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, id: RequestId, error: Error) -> Result<()> {
+        let (request, _) = self.inflight.take(id)?;
+        Err(error.with("location", request.location))
+    }
+}
+
+fn bloom_filter_range(
+    metadata: &ParquetMetaData,
+    row_group: usize,
+    leaf: usize,
+    file_bytes: u64,
+) -> Option<Range<u64>> {
+    let chunk = metadata.row_groups().get(row_group)?.columns().get(leaf)?;
+    let start = u64::try_from(chunk.bloom_filter_offset()?).ok()?;
+    // Without a length (it is recent) the filter's end is not known before it is read.
+    let length = u64::try_from(chunk.bloom_filter_length()?).ok()?;
+    let end = start.checked_add(length)?;
+    (length > 0 && length <= BLOOM_FILTER_BYTES && end <= file_bytes).then_some(start..end)
+}

@@ -1,0 +1,183 @@
+//! The exact test of rows: geometry, time, ids and collections.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{
+    Date32Type, Date64Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType,
+};
+use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
+use arrow_schema::{DataType, TimeUnit};
+
+use crate::geometry::Shape;
+use crate::query::Query;
+use crate::query::datetime::parse_instant;
+use crate::scan::columns::FileColumns;
+use crate::stac::schema as stac_schema;
+
+const DAY_MICROS: i64 = 86_400_000_000;
+
+/// Decides rows of one file, from a batch of the file's columns that matter to the query.
+#[derive(Clone, Debug)]
+pub struct RowPredicate {
+    query: Arc<Query>,
+    id: Wanted,
+    collection: Wanted,
+    geometry: Wanted,
+    datetime: Wanted,
+    start_datetime: Wanted,
+    end_datetime: Wanted,
+    roots: Vec<usize>,
+    unreadable: Arc<AtomicU64>,
+}
+
+/// A column the predicate reads: not at all, absent from the file (null in every row), or at a position of the batch.
+#[derive(Clone, Copy, Debug)]
+enum Wanted {
+    Unused,
+    Absent,
+    At(usize),
+}
+
+impl RowPredicate {
+    /// The predicate of `query` over a file with `columns`; `unreadable` counts footprints that cannot be read.
+    pub fn new(query: Arc<Query>, columns: &FileColumns, unreadable: Arc<AtomicU64>) -> Self {
+        let (time, area) = (query.datetime.is_some(), query.area.is_some());
+        let uses = [
+            (stac_schema::ID, query.ids.is_some()),
+            (stac_schema::COLLECTION, query.collections.is_some()),
+            (stac_schema::GEOMETRY, area),
+            (stac_schema::DATETIME, time),
+            (stac_schema::START_DATETIME, time),
+            (stac_schema::END_DATETIME, time),
+        ];
+        let mut roots: Vec<usize> =
+            uses.iter().filter(|(_, used)| *used).filter_map(|(name, _)| columns.root(name)).collect();
+        roots.sort_unstable();
+        let [id, collection, geometry, datetime, start_datetime, end_datetime] = uses.map(|(name, used)| {
+            if !used {
+                return Wanted::Unused;
+            }
+            // A batch holds its columns in the order of the file.
+            let position = columns.root(name).and_then(|root| roots.iter().position(|wanted| *wanted == root));
+            position.map_or(Wanted::Absent, Wanted::At)
+        });
+        Self { query, id, collection, geometry, datetime, start_datetime, end_datetime, roots, unreadable }
+    }
+
+    /// The file's root columns that [`evaluate`](Self::evaluate) wants, ascending.
+    pub fn roots(&self) -> &[usize] {
+        &self.roots
+    }
+
+    /// Which rows match. A null or unreadable footprint matches no area, a null id or collection no name.
+    pub fn evaluate(&self, batch: &RecordBatch) -> BooleanArray {
+        let mut hits = vec![true; batch.num_rows()];
+        self.match_names(batch, &mut hits);
+        self.match_time(batch, &mut hits);
+        self.match_area(batch, &mut hits);
+        BooleanArray::from(hits)
+    }
+
+    fn match_names(&self, batch: &RecordBatch, hits: &mut [bool]) {
+        for (names, wanted) in [(&self.query.ids, self.id), (&self.query.collections, self.collection)] {
+            let Some(names) = names else { continue };
+            let column = Texts::of(column(batch, wanted));
+            keep(hits, |row| column.at(row).is_some_and(|text| names.contains(text)));
+        }
+    }
+
+    fn match_time(&self, batch: &RecordBatch, hits: &mut [bool]) {
+        let Some(interval) = &self.query.datetime else { return };
+        let instants = |wanted| Instants::of(column(batch, wanted));
+        let (datetime, start, end) =
+            (instants(self.datetime), instants(self.start_datetime), instants(self.end_datetime));
+        keep(hits, |row| self.query.temporal.matches(interval, datetime.at(row), start.at(row), end.at(row)));
+    }
+
+    fn match_area(&self, batch: &RecordBatch, hits: &mut [bool]) {
+        let Some(area) = &self.query.area else { return };
+        let footprints = Bytes::of(column(batch, self.geometry));
+        keep(hits, |row| match footprints.at(row).map(Shape::from_wkb) {
+            Some(Ok(shape)) => shape.intersects(area),
+            Some(Err(_)) => {
+                self.unreadable.fetch_add(1, Ordering::Relaxed);
+                false
+            }
+            None => false,
+        });
+    }
+}
+
+fn keep(hits: &mut [bool], matches: impl Fn(usize) -> bool) {
+    for (row, hit) in hits.iter_mut().enumerate() {
+        *hit = *hit && matches(row);
+    }
+}
+
+fn column(batch: &RecordBatch, wanted: Wanted) -> Option<&ArrayRef> {
+    match wanted {
+        Wanted::At(position) => batch.columns().get(position),
+        Wanted::Unused | Wanted::Absent => None,
+    }
+}
+
+/// A column of text; null where it is absent or of another type.
+pub(crate) struct Texts<'a>(Option<&'a arrow_array::StringArray>);
+
+impl<'a> Texts<'a> {
+    pub(crate) fn of(column: Option<&'a ArrayRef>) -> Self {
+        Self(column.and_then(|column| column.as_string_opt()))
+    }
+
+    pub(crate) fn at(&self, row: usize) -> Option<&'a str> {
+        self.0.filter(|column| row < column.len() && column.is_valid(row)).map(|column| column.value(row))
+    }
+}
+
+struct Bytes<'a>(Option<&'a arrow_array::BinaryArray>);
+
+impl<'a> Bytes<'a> {
+    fn of(column: Option<&'a ArrayRef>) -> Self {
+        Self(column.and_then(|column| column.as_binary_opt()))
+    }
+
+    fn at(&self, row: usize) -> Option<&'a [u8]> {
+        self.0.filter(|column| row < column.len() && column.is_valid(row)).map(|column| column.value(row))
+    }
+}
+
+/// A column of instants as microseconds since 1970, whatever the writer chose: timestamps of any unit, dates, text.
+struct Instants(Vec<Option<i64>>);
+
+impl Instants {
+    fn of(column: Option<&ArrayRef>) -> Self {
+        let Some(column) = column else { return Self(Vec::new()) };
+        Self(match column.data_type() {
+            DataType::Timestamp(TimeUnit::Second, _) => {
+                column.as_primitive::<TimestampSecondType>().iter().map(|at| at?.checked_mul(1_000_000)).collect()
+            }
+            DataType::Timestamp(TimeUnit::Millisecond, _) => {
+                column.as_primitive::<TimestampMillisecondType>().iter().map(|at| at?.checked_mul(1_000)).collect()
+            }
+            DataType::Timestamp(TimeUnit::Microsecond, _) => {
+                column.as_primitive::<TimestampMicrosecondType>().iter().collect()
+            }
+            DataType::Timestamp(TimeUnit::Nanosecond, _) => {
+                column.as_primitive::<TimestampNanosecondType>().iter().map(|at| Some(at?.div_euclid(1_000))).collect()
+            }
+            DataType::Date32 => {
+                column.as_primitive::<Date32Type>().iter().map(|day| i64::from(day?).checked_mul(DAY_MICROS)).collect()
+            }
+            DataType::Date64 => column.as_primitive::<Date64Type>().iter().map(|at| at?.checked_mul(1_000)).collect(),
+            DataType::Utf8 => column.as_string::<i32>().iter().map(|text| parse_instant(text?).ok()).collect(),
+            _ => Vec::new(),
+        })
+    }
+
+    fn at(&self, row: usize) -> Option<i64> {
+        self.0.get(row).copied().flatten()
+    }
+}

@@ -1,0 +1,184 @@
+//! The rows of the chosen row groups of one file: several groups are read at once and yielded in order.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_schema::{Field, Schema as ArrowSchema};
+use bytes::Bytes;
+use parquet::DecodeResult;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, RowFilter};
+use parquet::arrow::push_decoder::{ParquetPushDecoder, ParquetPushDecoderBuilder};
+use parquet::file::metadata::ParquetMetaData;
+
+use crate::plan::row_group_evaluator::rows_that_might_match;
+use crate::scan::columns::FileColumns;
+use crate::scan::footer::guarded;
+use crate::scan::predicate::RowPredicate;
+use crate::scan::{Output, ScanContext};
+use crate::stac::schema as stac_schema;
+use crate::{Error, Result};
+
+/// Row groups of one file read at once: one after the other, each would cost two round trips.
+const ROW_GROUPS: usize = 4;
+/// Rows decoded at once.
+const BATCH_ROWS: usize = 1024;
+
+/// Reads row groups of a file; bytes are asked for by row group.
+#[derive(Debug)]
+pub(super) struct Rows {
+    metadata: ArrowReaderMetadata,
+    columns: FileColumns,
+    predicate: RowPredicate,
+    context: Arc<ScanContext>,
+    /// Root column and name of what comes back, in the order of the file.
+    output: Vec<(usize, String)>,
+    /// Bytes that were read with the footer.
+    pieces: Vec<(Range<u64>, Bytes)>,
+    file_bytes: u64,
+    waiting: VecDeque<usize>,
+    open: VecDeque<Group>,
+}
+
+#[derive(Debug)]
+struct Group {
+    position: usize,
+    decoder: ParquetPushDecoder,
+    in_flight: usize,
+    ready: Option<RecordBatch>,
+    finished: bool,
+}
+
+/// What [`Rows::next_batch`] has.
+pub(super) enum Next {
+    Batch(RecordBatch),
+    Waiting,
+    Finished,
+}
+
+impl Rows {
+    pub(super) fn new(
+        metadata: ParquetMetaData,
+        columns: FileColumns,
+        row_groups: Vec<usize>,
+        context: Arc<ScanContext>,
+        unreadable: Arc<AtomicU64>,
+        pieces: Vec<(Range<u64>, Bytes)>,
+        file_bytes: u64,
+    ) -> Result<Self> {
+        // The types come from the Parquet schema: what Arrow writers add would only vary them.
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let metadata = guarded(|| ArrowReaderMetadata::try_new(Arc::new(metadata), options))?;
+        let predicate = RowPredicate::new(Arc::clone(&context.query), &columns, unreadable);
+        let output = output_columns(&columns, context.output);
+        let waiting = row_groups.into();
+        Ok(Self { metadata, columns, predicate, context, output, pieces, file_bytes, waiting, open: VecDeque::new() })
+    }
+
+    /// Takes every open row group as far as its bytes and its turn allow; yields what they want, by row group.
+    pub(super) fn advance(&mut self) -> Result<Vec<(usize, Range<u64>)>> {
+        while self.open.len() < ROW_GROUPS
+            && let Some(row_group) = self.waiting.pop_front()
+        {
+            let group = self.open_group(row_group)?;
+            self.open.push_back(group);
+        }
+        let mut wanted = Vec::new();
+        for group in &mut self.open {
+            if group.in_flight > 0 || group.ready.is_some() || group.finished {
+                continue;
+            }
+            match guarded(|| group.decoder.try_decode())? {
+                DecodeResult::NeedsData(ranges) => {
+                    if ranges.iter().any(|range| range.start > range.end || range.end > self.file_bytes) {
+                        return Err(Error::corrupt("page lies outside its Parquet file"));
+                    }
+                    group.in_flight = ranges.len();
+                    wanted.extend(ranges.into_iter().map(|range| (group.position, range)));
+                }
+                // The decoder is asked again.
+                DecodeResult::Data(batch) if batch.num_rows() == 0 => {}
+                DecodeResult::Data(batch) => group.ready = Some(rename(&batch, &self.output)?),
+                DecodeResult::Finished => group.finished = true,
+            }
+        }
+        Ok(wanted)
+    }
+
+    /// The next rows in the order of the file.
+    pub(super) fn next_batch(&mut self) -> Next {
+        while let Some(group) = self.open.front_mut() {
+            match group.ready.take() {
+                Some(batch) => return Next::Batch(batch),
+                None if group.finished => self.open.pop_front(),
+                None => return Next::Waiting,
+            };
+        }
+        if self.waiting.is_empty() { Next::Finished } else { Next::Waiting }
+    }
+
+    /// Hands over bytes that [`advance`](Self::advance) asked for.
+    pub(super) fn supply(&mut self, row_group: usize, range: Range<u64>, bytes: Bytes) -> Result<()> {
+        let group = self.open.iter_mut().find(|group| group.position == row_group);
+        let group = group.ok_or_else(|| Error::internal("bytes of a row group that is not open"))?;
+        group.in_flight = group.in_flight.saturating_sub(1);
+        guarded(|| group.decoder.push_range(range, bytes))
+    }
+
+    fn open_group(&self, row_group: usize) -> Result<Group> {
+        let metadata = self.metadata.metadata();
+        let selection = rows_that_might_match(&self.context.query, &self.columns.leaves(), metadata, row_group);
+        let schema = self.metadata.parquet_schema();
+        let projection = ProjectionMask::roots(schema, self.output.iter().map(|(root, _)| *root));
+        let decoder = guarded(|| {
+            let mut builder = ParquetPushDecoderBuilder::new_with_metadata(self.metadata.clone())
+                .with_batch_size(BATCH_ROWS)
+                .with_row_groups(vec![row_group])
+                .with_projection(projection);
+            if let Some(selection) = selection {
+                builder = builder.with_row_selection(selection);
+            }
+            if self.context.restricts() {
+                let mask = ProjectionMask::roots(schema, self.predicate.roots().iter().copied());
+                let predicate = self.predicate.clone();
+                let filter = ArrowPredicateFn::new(mask, move |batch| Ok(predicate.evaluate(&batch)));
+                builder = builder.with_row_filter(RowFilter::new(vec![Box::new(filter)]));
+            }
+            let mut decoder = builder.build()?;
+            for (range, bytes) in &self.pieces {
+                decoder.push_range(range.clone(), bytes.clone())?;
+            }
+            Ok(decoder)
+        })?;
+        Ok(Group { position: row_group, decoder, in_flight: 0, ready: None, finished: false })
+    }
+}
+
+fn output_columns(columns: &FileColumns, output: Output) -> Vec<(usize, String)> {
+    let wanted = |name: &str| match output {
+        Output::Items => true,
+        Output::Ids => name == stac_schema::ID || name == stac_schema::COLLECTION,
+    };
+    let mut wanted: Vec<(usize, String)> =
+        columns.iter().filter(|(name, _)| wanted(name)).map(|(name, root)| (root, name.to_owned())).collect();
+    wanted.sort_unstable();
+    wanted
+}
+
+/// The batch under the table's names.
+fn rename(batch: &RecordBatch, output: &[(usize, String)]) -> Result<RecordBatch> {
+    let fields: Vec<Field> = batch
+        .schema()
+        .fields()
+        .iter()
+        .zip(output)
+        .map(|(field, (_, name))| field.as_ref().clone().with_name(name))
+        .collect();
+    let schema = Arc::new(ArrowSchema::new(fields));
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(schema, batch.columns().to_vec(), &options)
+        .map_err(|error| Error::internal("columns of a batch do not fit their names").caused_by(error))
+}

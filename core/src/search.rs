@@ -1,1 +1,0 @@
-//! Searches: manifest list, manifests, plan, scan.

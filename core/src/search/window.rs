@@ -1,0 +1,124 @@
+//! The window of data files that are read ahead, so that their rows come in order although their bytes do not.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow_array::RecordBatch;
+use bytes::Bytes;
+
+use crate::machine::Inflight;
+use crate::plan::FileScanTask;
+use crate::scan::ScanContext;
+use crate::scan::file::{FileScan, RowGroupCounts};
+use crate::search::ScanSummary;
+use crate::{Error, Location, Machine, Request, RequestId, Result, Step};
+
+/// Files read at once. Browsers open six connections to a host, HTTP/2 and object stores stand many more.
+const FILES: usize = 16;
+/// Files read at once by a search that may end early, at first.
+const FIRST_FILES: usize = 2;
+
+/// Reads files in order, some ahead of the first; each holds back after one batch until its turn comes.
+#[derive(Debug)]
+pub(super) struct Window {
+    tasks: VecDeque<FileScanTask>,
+    open: VecDeque<Slot>,
+    files: usize,
+    opened: u64,
+    inflight: Inflight<(u64, RequestId)>,
+    closed: RowGroupCounts,
+    unreadable: Arc<AtomicU64>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    number: u64,
+    scan: FileScan,
+    ready: Option<RecordBatch>,
+    finished: bool,
+}
+
+impl Window {
+    /// A window over `tasks`; a search that `may_end_early` widens it as files turn out not to suffice.
+    pub(super) fn new(tasks: Vec<FileScanTask>, may_end_early: bool, inflight: Inflight<(u64, RequestId)>) -> Self {
+        Self {
+            tasks: tasks.into(),
+            open: VecDeque::new(),
+            files: if may_end_early { FIRST_FILES } else { FILES },
+            opened: 0,
+            inflight,
+            closed: RowGroupCounts::default(),
+            unreadable: Arc::default(),
+        }
+    }
+
+    /// Adds what was read so far.
+    pub(super) fn describe(&self, summary: &mut ScanSummary) {
+        let counts = self.open.iter().map(|slot| slot.scan.row_groups());
+        summary.files_opened = self.opened;
+        summary.row_groups = counts.fold(self.closed, RowGroupCounts::and);
+        summary.unreadable_geometries = self.unreadable.load(Ordering::Relaxed);
+    }
+
+    /// The next batch of the first file, or the requests of all open files.
+    pub(super) fn step(&mut self, context: &Arc<ScanContext>) -> Result<Step<(Location, RecordBatch)>> {
+        loop {
+            self.fill(context);
+            let requests = self.advance()?;
+            if !requests.is_empty() {
+                return Ok(Step::NeedsData(requests));
+            }
+            let Some(first) = self.open.front_mut() else {
+                return Ok(Step::Finished);
+            };
+            if let Some(batch) = first.ready.take() {
+                return Ok(Step::Data((first.scan.task().location.clone(), batch)));
+            }
+            if !first.finished {
+                return Ok(Step::NeedsData(Vec::new()));
+            }
+            self.closed = self.closed.and(first.scan.row_groups());
+            self.open.pop_front();
+            self.files = (self.files * 2).min(FILES);
+        }
+    }
+
+    fn fill(&mut self, context: &Arc<ScanContext>) {
+        while self.open.len() < self.files {
+            let Some(task) = self.tasks.pop_front() else { break };
+            let scan = FileScan::new(task, Arc::clone(context), Arc::clone(&self.unreadable));
+            self.open.push_back(Slot { number: self.opened, scan, ready: None, finished: false });
+            self.opened += 1;
+        }
+    }
+
+    /// Takes every file as far as its bytes and its turn allow.
+    fn advance(&mut self) -> Result<Vec<Request>> {
+        let mut requests = Vec::new();
+        for slot in self.open.iter_mut().filter(|slot| slot.ready.is_none() && !slot.finished) {
+            match slot.scan.step()? {
+                Step::Data(batch) => slot.ready = Some(batch),
+                Step::Finished => slot.finished = true,
+                Step::NeedsData(wanted) => {
+                    let own = wanted.into_iter().map(|request| {
+                        self.inflight.request(request.location, request.range, (slot.number, request.id))
+                    });
+                    requests.extend(own);
+                }
+            }
+        }
+        Ok(requests)
+    }
+
+    pub(super) fn supply(&mut self, id: RequestId, bytes: Bytes) -> Result<()> {
+        let (_, (number, id)) = self.inflight.answer(id, &bytes)?;
+        let slot = self.open.iter_mut().find(|slot| slot.number == number);
+        slot.ok_or_else(|| Error::internal("bytes of a file that is not open"))?.scan.supply(id, bytes)
+    }
+
+    pub(super) fn fail(&mut self, id: RequestId, error: Error) -> Result<()> {
+        let (request, _) = self.inflight.take(id)?;
+        Err(error.with("location", request.location))
+    }
+}
