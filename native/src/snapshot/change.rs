@@ -1,0 +1,133 @@
+//! What a commit is asked to do, and what it is given for it.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use earthcatalog_core::iceberg::metadata::Field;
+use earthcatalog_core::write::data_file::WrittenFile;
+use earthcatalog_core::write::partition::PartitionKey;
+use earthcatalog_core::{Error, Result};
+use uuid::Uuid;
+
+/// What a commit does to the files that are there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// They stay.
+    #[default]
+    Append,
+    /// They go; only the new ones are live afterwards. Earlier snapshots keep them.
+    Replace,
+}
+
+/// What a commit changes.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    /// Whether the present files stay.
+    pub mode: Mode,
+    /// Columns to add, with ids above the table's last one.
+    pub new_fields: Vec<Field>,
+    /// Data files, already put where they say.
+    pub files: Vec<NewDataFile>,
+    /// Table properties to set. Others stay.
+    pub properties: BTreeMap<String, String>,
+    /// Further entries of the snapshot's summary.
+    pub summary: BTreeMap<String, String>,
+    /// Names the commit: one that is in the table already is not made again. Drawn at random if `None`.
+    pub commit_id: Option<String>,
+}
+
+/// A Parquet file to be added to the table.
+#[derive(Clone, Debug)]
+pub struct NewDataFile {
+    /// Where it lies, as it is to be stored: absolute.
+    pub location: String,
+    /// Its one cell and year.
+    pub partition: PartitionKey,
+    /// Rows.
+    pub record_count: u64,
+    /// Size of the object.
+    pub file_size_bytes: u64,
+    /// Counts and bounds by the id of the leaf field.
+    pub metrics: BTreeMap<i32, FieldMetrics>,
+    /// Where row groups begin.
+    pub split_offsets: Vec<i64>,
+}
+
+impl NewDataFile {
+    /// A file that was written, under the location it is to be stored by: see [`crate::commit::stored_location`].
+    ///
+    /// # Errors
+    /// [`earthcatalog_core::ErrorKind::Internal`] for a file without end.
+    pub fn new(location: impl Into<String>, partition: PartitionKey, written: &WrittenFile) -> Result<Self> {
+        let from = &written.metrics;
+        let mut metrics: BTreeMap<i32, FieldMetrics> = BTreeMap::new();
+        for (id, count) in &from.value_counts {
+            metrics.entry(*id).or_default().value_count = Some(*count);
+        }
+        for (id, count) in &from.null_value_counts {
+            metrics.entry(*id).or_default().null_count = Some(*count);
+        }
+        for (id, count) in &from.nan_value_counts {
+            metrics.entry(*id).or_default().nan_count = Some(*count);
+        }
+        for (id, bound) in &from.lower_bounds {
+            metrics.entry(*id).or_default().lower = Some(bound.to_bound_bytes());
+        }
+        for (id, bound) in &from.upper_bounds {
+            metrics.entry(*id).or_default().upper = Some(bound.to_bound_bytes());
+        }
+        Ok(Self {
+            location: location.into(),
+            partition,
+            record_count: written.record_count,
+            file_size_bytes: u64::try_from(written.bytes.len()).map_err(|_| Error::internal("file is too long"))?,
+            metrics,
+            split_offsets: written.split_offsets.clone(),
+        })
+    }
+}
+
+/// What a data file says about one leaf column.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldMetrics {
+    /// Values, null and NaN among them.
+    pub value_count: Option<u64>,
+    /// Nulls.
+    pub null_count: Option<u64>,
+    /// NaNs, for floating-point columns.
+    pub nan_count: Option<u64>,
+    /// Not above any value, as Iceberg serialises single values. Cut here as the table's properties say.
+    pub lower: Option<Vec<u8>>,
+    /// Not below any value.
+    pub upper: Option<Vec<u8>>,
+}
+
+/// The clock and randomness of one commit, given from outside so that a test can repeat it.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamp {
+    /// Milliseconds since 1970.
+    pub now_ms: i64,
+    /// The new snapshot's id: positive.
+    pub snapshot_id: i64,
+    /// Makes the names of new objects unique.
+    pub uuid: Uuid,
+}
+
+impl Stamp {
+    /// The system's clock and random numbers.
+    #[must_use]
+    pub fn system() -> Self {
+        let (high, low) = Uuid::new_v4().as_u64_pair();
+        let snapshot_id = ((high ^ low) & i64::MAX.cast_unsigned()).cast_signed();
+        Self { now_ms: chrono::Utc::now().timestamp_millis(), snapshot_id, uuid: Uuid::new_v4() }
+    }
+}
+
+/// An object to be put, and where: as stored, not yet as this host reaches it.
+#[derive(Clone, Debug)]
+pub struct Object {
+    /// Absolute stored location.
+    pub location: String,
+    /// Its bytes.
+    pub bytes: Bytes,
+}

@@ -1,0 +1,313 @@
+//! Snapshots made in memory, read back by the `iceberg` crate.
+
+use earthcatalog_core::iceberg::metadata::{PrimitiveType, Type};
+use earthcatalog_core::stac::schema::initial_fields;
+use earthcatalog_core::write::partition::PartitionKey;
+use iceberg::spec::{Manifest, ManifestContentType, ManifestStatus, Operation, Transform};
+
+use super::*;
+
+const LOCATION: &str = "s3://bucket/catalog/warehouse/earthcatalog/stac_items";
+
+fn stamp(number: u64) -> Stamp {
+    let id = i64::try_from(number).unwrap();
+    Stamp {
+        now_ms: 1_700_000_000_000 + id,
+        snapshot_id: 9_000_000_000_000_000_000 + id,
+        uuid: Uuid::from_u64_pair(1, number),
+    }
+}
+
+fn new_base() -> Base {
+    let made = create_table(LOCATION, &initial_fields(), &BTreeMap::new(), &stamp(0)).unwrap();
+    Base::parse(&made.location, &made.bytes).unwrap()
+}
+
+fn file(cell: &str, year: Option<i32>, number: usize) -> NewDataFile {
+    let bound = |value: i64| Some(value.to_le_bytes().to_vec());
+    let text = |value: &str| Some(value.as_bytes().to_vec());
+    let mut metrics = BTreeMap::from([
+        (
+            1,
+            FieldMetrics {
+                value_count: Some(3),
+                lower: text("a first id of many"),
+                upper: text("b last id of them all"),
+                ..Default::default()
+            },
+        ),
+        (2, FieldMetrics { value_count: Some(3), lower: text(cell), upper: text(cell), ..Default::default() }),
+        (
+            4,
+            FieldMetrics {
+                value_count: Some(3),
+                null_count: Some(1),
+                lower: bound(1),
+                upper: bound(2),
+                nan_count: None,
+            },
+        ),
+    ]);
+    let geometry = FieldMetrics { value_count: Some(3), null_count: Some(1), lower: text("x"), ..Default::default() };
+    metrics.insert(3, geometry);
+    NewDataFile {
+        location: format!("s3://bucket/catalog/warehouse/{cell}/{number}.parquet"),
+        partition: PartitionKey { cell: cell.into(), year },
+        record_count: 3,
+        file_size_bytes: 100,
+        metrics,
+        split_offsets: vec![4],
+    }
+}
+
+fn change(files: Vec<NewDataFile>) -> Change {
+    Change { files, commit_id: Some("commit".into()), ..Change::default() }
+}
+
+/// All objects of a commit by location, and the base after it.
+async fn apply(
+    base: &Base,
+    change: &Change,
+    stamp: Stamp,
+    manifests: &HashMap<String, Bytes>,
+) -> (Base, HashMap<String, Bytes>) {
+    let addition = base.add(change, &stamp).await.unwrap();
+    let mut objects = manifests.clone();
+    objects.extend(addition.objects().map(|object| (object.location.clone(), object.bytes.clone())));
+    let removal = if change.mode == Mode::Replace {
+        let bytes: Vec<Bytes> = base.manifest_locations().map(|place| objects[place].clone()).collect();
+        Some(base.remove_all(&bytes, &addition).await.unwrap())
+    } else {
+        None
+    };
+    objects.extend(
+        removal
+            .iter()
+            .flat_map(|removal| removal.objects().map(|object| (object.location.clone(), object.bytes.clone()))),
+    );
+    let next = base.next(change, &addition, removal.as_ref(), stamp.uuid).await.unwrap();
+    objects.extend(next.objects.iter().map(|object| (object.location.clone(), object.bytes.clone())));
+    let mut base = Base::parse(&next.metadata_location, &objects[&next.metadata_location]).unwrap();
+    if let Some(list) = base.manifest_list().map(str::to_owned) {
+        base.set_manifest_list(&objects[&list]).unwrap();
+    }
+    (base, objects)
+}
+
+fn live_files(base: &Base, objects: &HashMap<String, Bytes>) -> Vec<String> {
+    let manifests = base.manifest_locations().map(|place| Manifest::parse_avro(&objects[place]).unwrap());
+    let entries = manifests.flat_map(|manifest| manifest.entries().to_vec());
+    let live = entries.filter(|entry| entry.status != ManifestStatus::Deleted);
+    let mut paths: Vec<String> = live.map(|entry| entry.data_file.file_path().to_owned()).collect();
+    paths.sort();
+    paths
+}
+
+#[test]
+fn a_new_table_keeps_the_ids_of_the_contract() {
+    let base = new_base();
+    let schema = base.metadata.current_schema();
+    for field in initial_fields() {
+        assert_eq!(schema.field_by_id(field.id).unwrap().name, field.name);
+    }
+    let spec = base.metadata.default_partition_spec();
+    let fields: Vec<_> = spec
+        .fields()
+        .iter()
+        .map(|field| (field.source_id, field.field_id, field.name.as_str(), field.transform))
+        .collect();
+    assert_eq!(fields, [(2, 1000, "grid_partition", Transform::Identity), (4, 1001, "year", Transform::Year)]);
+    assert_eq!(base.metadata.last_partition_id(), 1001);
+    assert!(base.metadata.default_sort_order().fields.is_empty());
+    assert_eq!(base.snapshot_id(), None);
+    assert!(base.metadata_location().starts_with(&format!("{LOCATION}/metadata/00000-")));
+    let mapping = &base.properties()[table::NAME_MAPPING_KEY];
+    assert_eq!(mapping, &table::name_mapping(schema).unwrap());
+}
+
+#[tokio::test]
+async fn an_append_keeps_what_was_there_and_sums_it_up() {
+    let base = new_base();
+    let files = vec![file("b", Some(50), 1), file("a", Some(51), 2), file("a", None, 3)];
+    let (base, objects) = apply(&base, &change(files), stamp(1), &HashMap::new()).await;
+    let (base, objects) = apply(&base, &change(vec![file("c", Some(50), 4)]), stamp(2), &objects).await;
+    assert_eq!(live_files(&base, &objects).len(), 4);
+
+    let snapshot = base.metadata.current_snapshot().unwrap();
+    assert_eq!(snapshot.parent_snapshot_id(), Some(stamp(1).snapshot_id));
+    assert_eq!((snapshot.sequence_number(), base.metadata.last_sequence_number()), (2, 2));
+    let summary = snapshot.summary();
+    assert_eq!(summary.operation, Operation::Append);
+    for (key, value) in [
+        ("added-data-files", "1"),
+        ("added-records", "3"),
+        ("added-files-size", "100"),
+        ("changed-partition-count", "1"),
+        ("total-data-files", "4"),
+        ("total-records", "12"),
+        ("total-files-size", "400"),
+        ("total-delete-files", "0"),
+        (COMMIT_ID_KEY, "commit"),
+    ] {
+        assert_eq!(summary.additional_properties.get(key).map(String::as_str), Some(value), "{key}");
+    }
+    assert_eq!(base.metadata.history().len(), 2);
+    assert_eq!(base.metadata.metadata_log().len(), 2);
+    assert_eq!(base.snapshot_of_commit("commit").map(|id| id > 0), Some(true));
+    assert_eq!(base.snapshot_of_commit("other"), None);
+    assert!(base.metadata_location().contains("/00002-"));
+}
+
+#[tokio::test]
+async fn a_manifest_is_sorted_compressed_and_says_what_it_spans() {
+    let base = new_base();
+    let files = (0..4500).map(|number| file(&format!("{:03}", (number * 7) % 1000), Some(50), number)).collect();
+    let (base, objects) = apply(&base, &change(files), stamp(1), &HashMap::new()).await;
+    assert_eq!(base.manifests.len(), 3);
+    let mut last = Vec::new();
+    for manifest in &base.manifests {
+        let bytes = &objects[&manifest.manifest_path];
+        assert_eq!(manifest.manifest_length, i64::try_from(bytes.len()).unwrap());
+        assert!(bytes.len() < 1500 * 100, "{} bytes", bytes.len());
+        assert_eq!((manifest.content, manifest.sequence_number), (ManifestContentType::Data, 1));
+        let cell = &manifest.partitions.as_ref().unwrap()[0];
+        let (lower, upper) =
+            (cell.lower_bound.clone().unwrap().into_vec(), cell.upper_bound.clone().unwrap().into_vec());
+        assert!(last <= lower && lower <= upper);
+        last = upper;
+        let entries = Manifest::parse_avro(bytes).unwrap();
+        assert_eq!(entries.entries().len(), 1500);
+        let cells: Vec<_> =
+            entries.entries().iter().map(|entry| format!("{:?}", entry.data_file.partition())).collect();
+        assert!(cells.is_sorted());
+    }
+}
+
+#[tokio::test]
+async fn metrics_follow_the_tables_properties() {
+    let (base, objects) = apply(&new_base(), &change(vec![file("a", Some(50), 1)]), stamp(1), &HashMap::new()).await;
+    let manifest = Manifest::parse_avro(&objects[base.manifest_locations().next().unwrap()]).unwrap();
+    let file = manifest.entries()[0].data_file.clone();
+    assert_eq!(file.lower_bounds()[&1].to_human_string().trim_matches('"'), "a first id of ma");
+    assert_eq!(file.upper_bounds()[&1].to_human_string().trim_matches('"'), "b last id of thf");
+    assert_eq!(file.null_value_counts()[&4], 1);
+    assert_eq!(file.null_value_counts().get(&3), Some(&1));
+    assert!(!file.lower_bounds().contains_key(&3), "a geometry has no order");
+    assert!(!file.value_counts().contains_key(&2), "a cell is the partition's value already");
+}
+
+#[tokio::test]
+async fn a_replacement_marks_the_old_files_as_deleted() {
+    let files = vec![file("a", Some(50), 1), file("b", None, 2)];
+    let (base, objects) = apply(&new_base(), &change(files), stamp(1), &HashMap::new()).await;
+    let replace = Change { mode: Mode::Replace, ..change(vec![file("b", None, 3)]) };
+    let (base, objects) = apply(&base, &replace, stamp(2), &objects).await;
+    assert_eq!(live_files(&base, &objects), ["s3://bucket/catalog/warehouse/b/3.parquet"]);
+    let deleted = base.manifests.iter().find(|manifest| manifest.has_deleted_files()).unwrap();
+    assert_eq!((deleted.deleted_files_count, deleted.deleted_rows_count), (Some(2), Some(6)));
+    let entries = Manifest::parse_avro(&objects[&deleted.manifest_path]).unwrap();
+    for entry in entries.entries() {
+        assert_eq!((entry.snapshot_id, entry.sequence_number), (Some(stamp(2).snapshot_id), Some(1)));
+    }
+    let summary = base.metadata.current_snapshot().unwrap().summary();
+    assert_eq!(summary.operation, Operation::Overwrite);
+    for (key, value) in [
+        ("total-data-files", "1"),
+        ("deleted-data-files", "2"),
+        ("total-records", "3"),
+        ("changed-partition-count", "2"),
+    ] {
+        assert_eq!(summary.additional_properties[key], value, "{key}");
+    }
+    // The deletions are told once; the next snapshot does not carry them on.
+    let (base, objects) = apply(&base, &change(vec![file("c", None, 4)]), stamp(3), &objects).await;
+    assert_eq!(base.manifests.len(), 2);
+    assert_eq!(live_files(&base, &objects).len(), 2);
+}
+
+#[tokio::test]
+async fn new_columns_make_a_new_schema_and_the_name_mapping_follows() {
+    let base = new_base();
+    let id = base.metadata.last_column_id() + 1;
+    let cloud = Field::optional(id, "eo:cloud_cover", Type::Primitive(PrimitiveType::Double));
+    let evolve = Change { new_fields: vec![cloud.clone()], ..change(vec![file("a", Some(50), 1)]) };
+    let (base, objects) = apply(&base, &evolve, stamp(1), &HashMap::new()).await;
+    assert_eq!((base.metadata.current_schema_id(), base.metadata.last_column_id()), (1, id));
+    assert_eq!(base.metadata.current_snapshot().unwrap().schema_id(), Some(1));
+    assert_eq!(
+        base.properties()[table::NAME_MAPPING_KEY],
+        table::name_mapping(base.metadata.current_schema()).unwrap()
+    );
+
+    // The same change again adds nothing; another column under the same id is a conflict.
+    let (again, _) = apply(&base, &evolve, stamp(2), &objects).await;
+    assert_eq!(again.metadata.current_schema_id(), 1);
+    for clash in [
+        Field::optional(id, "other", Type::Primitive(PrimitiveType::Double)),
+        Field::optional(id + 1, "EO:cloud_cover", Type::Primitive(PrimitiveType::Double)),
+        Field::optional(id, "eo:cloud_cover", Type::Primitive(PrimitiveType::String)),
+    ] {
+        let clashing = Change { new_fields: vec![clash], ..change(Vec::new()) };
+        assert_eq!(base.add(&clashing, &stamp(3)).await.unwrap_err().kind(), ErrorKind::Conflict);
+    }
+}
+
+#[tokio::test]
+async fn properties_alone_make_no_snapshot() {
+    let only = Change { properties: BTreeMap::from([("k".into(), "v".into())]), ..change(Vec::new()) };
+    let (base, _) = apply(&new_base(), &only, stamp(1), &HashMap::new()).await;
+    assert_eq!(base.snapshot_id(), None);
+    assert_eq!(base.properties()["k"], "v");
+}
+
+#[tokio::test]
+async fn a_table_of_the_python_program_grows_and_keeps_its_properties() {
+    let folder = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../shared/fixtures/upstream/itslive-5k-s3/warehouse/earthcatalog/stac_items/metadata"
+    );
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        eprintln!("skipped: no {folder}");
+        return;
+    };
+    let objects: HashMap<String, Bytes> = entries
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), std::fs::read(&path).unwrap().into()))
+        .collect();
+    let name = |place: &str| place.rsplit('/').next().unwrap().to_owned();
+    let latest = objects.keys().filter(|name| name.ends_with(".metadata.json")).max().unwrap().clone();
+    let mut base = Base::parse(&format!("s3://its-live-data/x/metadata/{latest}"), &objects[&latest]).unwrap();
+    let list = name(base.manifest_list().unwrap());
+    base.set_manifest_list(&objects[&list]).unwrap();
+    let by_place: HashMap<String, Bytes> =
+        base.manifest_locations().map(|place| (place.to_owned(), objects[&name(place)].clone())).collect();
+
+    let mut append = change(vec![file("81003ffffffffff", Some(50), 1)]);
+    let id = base.metadata.last_column_id() + 1;
+    append.new_fields = vec![Field::optional(id, "json_patch", Type::Primitive(PrimitiveType::String))];
+    let (grown, after) = apply(&base, &append, stamp(5), &by_place).await;
+    assert_eq!(live_files(&grown, &after).len(), 1460);
+    let summary = &grown.metadata.current_snapshot().unwrap().summary().additional_properties;
+    assert_eq!(summary["total-records"], "8814");
+    for (key, value) in base.properties() {
+        if key != table::NAME_MAPPING_KEY {
+            assert_eq!(grown.properties().get(key), Some(value));
+        }
+    }
+
+    let replace = Change { mode: Mode::Replace, ..change(vec![file("81003ffffffffff", Some(50), 1)]) };
+    let (replaced, after) = apply(&base, &replace, stamp(6), &by_place).await;
+    assert_eq!(live_files(&replaced, &after).len(), 1);
+    let summary = &replaced.metadata.current_snapshot().unwrap().summary().additional_properties;
+    assert_eq!((summary["deleted-data-files"].as_str(), summary["total-records"].as_str()), ("1459", "3"));
+}
+
+#[test]
+fn other_format_versions_are_refused_by_name() {
+    let made = create_table(LOCATION, &initial_fields(), &BTreeMap::new(), &stamp(0)).unwrap();
+    let text = String::from_utf8(made.bytes.to_vec()).unwrap();
+    let third = text.replace("\"format-version\":2", "\"format-version\":3").replacen('{', "{\"next-row-id\":0,", 1);
+    let error = Base::parse("x", third.as_bytes()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    assert_eq!(Base::parse("x", b"{}").unwrap_err().kind(), ErrorKind::Corrupt);
+}
