@@ -1,1 +1,13 @@
 //! What a native host adds to the core: reads over object stores, and every effect of writing.
+
+pub mod catalog_db;
+pub mod commit;
+pub mod driver;
+mod fetch;
+pub mod ingest;
+pub mod read;
+pub mod sample;
+pub mod snapshot;
+pub mod source;
+mod spill;
+pub mod store;

@@ -1,0 +1,74 @@
+//! The subcommands, one file each: parse, call, print.
+
+mod area;
+mod cells;
+mod failure;
+mod files;
+mod info;
+mod ingest;
+mod init;
+mod items;
+mod plan;
+mod sample;
+mod search;
+mod stats;
+
+use earthcatalog::driver::{Driver, RequestLog};
+use earthcatalog::read;
+use earthcatalog::store::Stores;
+use earthcatalog_core::Location;
+use earthcatalog_core::catalog::stats::{PartitionStats, stats};
+use earthcatalog_core::catalog::{Catalog, OpenOptions};
+
+use crate::cli::{Cli, Command, Common};
+use crate::report::say;
+
+pub(crate) use failure::{Exit, Failure};
+
+/// Runs the command that was given.
+pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
+    let common = cli.common;
+    match cli.command {
+        Command::Init(arguments) => init::run(arguments, &common).await,
+        Command::Ingest(arguments) => ingest::run(arguments, &common).await,
+        Command::Search(arguments) => search::run(arguments, &common).await,
+        Command::Files(arguments) => files::run(arguments, &common).await,
+        Command::Stats(arguments) => stats::run(&arguments, &common).await,
+        Command::Info(arguments) => info::run(&arguments, &common).await,
+        Command::Cells(arguments) => cells::run(arguments, &common).await,
+        Command::Sample(arguments) => sample::run(&arguments, &common),
+    }
+}
+
+/// A catalog that was opened, and what it is read through.
+struct Opened {
+    driver: Driver,
+    catalog: Catalog,
+    /// What opening it took.
+    requests: RequestLog,
+}
+
+impl Opened {
+    async fn open(catalog: &str, common: &Common) -> Result<Self, Failure> {
+        let location = Location::parse(catalog).map_err(Failure::of_flag("CATALOG"))?;
+        let driver = Driver::new(stores(common));
+        let opening = read::open_with(&driver, &location, OpenOptions::default()).await;
+        let (opened, requests) = opening.map_err(Failure::of_opening(catalog))?;
+        for warning in opened.warnings() {
+            say(&format!("warning: {warning}"));
+        }
+        Ok(Self { driver, catalog: opened, requests })
+    }
+
+    /// Rows, files and bytes of every partition.
+    async fn partitions(&self) -> Result<Vec<PartitionStats>, Failure> {
+        let (files, _) = read::list_files(&self.driver, &self.catalog, None).await?;
+        Ok(stats(files.iter().map(|file| &*file.data_file), self.catalog.metadata()))
+    }
+}
+
+/// The stores, with what the environment and the command line say.
+fn stores(common: &Common) -> Stores {
+    let anonymous = common.no_sign_request.then(|| ("skip_signature".to_owned(), "true".to_owned()));
+    Stores::from_env(common.options.iter().cloned().chain(anonymous))
+}

@@ -1,0 +1,86 @@
+//! `search`: finds items and prints them.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use earthcatalog::read::{self, SearchReport};
+use earthcatalog_core::query::Query;
+use serde_json::json;
+
+use super::items::Printer;
+use super::plan::Explained;
+use super::{Exit, Failure, Opened, area, plan};
+use crate::cli::{Common, Format, Search};
+use crate::report::{Out, say};
+
+pub(super) async fn run(arguments: Search, common: &Common) -> Result<Exit, Failure> {
+    let query = query(&arguments)?;
+    let started = Instant::now();
+    let opened = Opened::open(&arguments.catalog, common).await?;
+    let mut out = Out::new();
+    let mut printer = None;
+    let (count, report) = if arguments.count || (common.json && arguments.explain) {
+        let report = read::count(&opened.driver, &opened.catalog, query).await?;
+        (report.scan.items, report)
+    } else {
+        let format = arguments.format.unwrap_or(if common.json { Format::Json } else { Format::Ndjson });
+        let printer = printer.insert(Printer::new(format, arguments.asset));
+        print(&opened, query, printer, &mut out).await?
+    };
+    let explained = Explained { report: &report, opening: opened.requests, items: count, took: started.elapsed() };
+    match (common.json, arguments.explain, arguments.count) {
+        (true, true, _) => out.json(&explained.json())?,
+        (true, false, true) => out.json(&json!({ "count": count }))?,
+        (false, _, true) => out.line(&count.to_string())?,
+        (_, _, false) => {}
+    }
+    out.flush()?;
+    if let Some(remark) = printer.and_then(|printer| printer.remark()) {
+        say(&remark);
+    }
+    if let Some(warning) = plan::warning(&report.scan) {
+        say(&warning);
+    }
+    if arguments.explain && !common.json {
+        say(explained.table().trim_end());
+    }
+    Ok(Exit::Done)
+}
+
+fn query(arguments: &Search) -> Result<Query, Failure> {
+    let mut query = area::query(&arguments.area, &arguments.time)?;
+    if !arguments.ids.is_empty() {
+        query = query.ids(arguments.ids.iter().cloned());
+    }
+    if let Some(most) = arguments.max_items {
+        query = query.max_items(most);
+    }
+    Ok(query)
+}
+
+async fn print(
+    opened: &Opened,
+    query: Query,
+    printer: &mut Printer,
+    out: &mut Out,
+) -> Result<(u64, SearchReport), Failure> {
+    let mut count = 0;
+    let mut failure = None;
+    out.text(&printer.head()?)?;
+    let report = read::search(&opened.driver, &opened.catalog, query, |item| {
+        count += 1;
+        match out.text(&printer.item(&item)?) {
+            Ok(()) => Ok(ControlFlow::Continue(())),
+            Err(error) => {
+                failure = Some(Failure::from(error));
+                Ok(ControlFlow::Break(()))
+            }
+        }
+    })
+    .await?;
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    out.text(&printer.tail())?;
+    Ok((count, report))
+}

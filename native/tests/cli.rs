@@ -1,0 +1,355 @@
+//! The command as a script sees it: what stands on stdout and stderr, and the exit code.
+#![cfg(test)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
+
+/// A folder of its own for each test, with the command to run in it.
+struct Place(tempfile::TempDir);
+
+/// What a run of the command left.
+struct Ran {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Ran {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in {}", self.stdout))
+    }
+
+    fn lines(&self) -> Vec<&str> {
+        self.stdout.lines().collect()
+    }
+
+    fn succeeded(self) -> Self {
+        assert_eq!(self.code, 0, "stderr: {}", self.stderr);
+        self
+    }
+}
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// A place with `catalog`, which holds the items of [`items`].
+    fn with_catalog() -> Self {
+        let place = Self::new();
+        place.write("items.ndjson", &ndjson(&items()));
+        place.run(&["init", "catalog"]).succeeded();
+        place.run(&["ingest", "catalog", "items.ndjson"]).succeeded();
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_earthcatalog"));
+        command.args(arguments).current_dir(self.0.path()).stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        let Output { status, stdout, stderr } = self.command(arguments).output().unwrap();
+        Ran {
+            code: status.code().unwrap_or(-1),
+            stdout: String::from_utf8(stdout).unwrap(),
+            stderr: String::from_utf8(stderr).unwrap(),
+        }
+    }
+}
+
+/// Four items on three continents in three years; `d` has no `data`.
+fn items() -> Vec<Value> {
+    [("a", -45.0, 70.0, 2019), ("b", -45.5, 70.5, 2020), ("c", 10.0, 47.0, 2020), ("d", 100.0, -5.0, 2021)]
+        .into_iter()
+        .map(|(id, west, south, year)| {
+            let (east, north) = (west + 0.25, south + 0.25);
+            let ring = [[west, south], [east, south], [east, north], [west, north], [west, south]];
+            let mut item = json!({
+                "type": "Feature", "stac_version": "1.0.0", "id": id, "collection": "things",
+                "geometry": { "type": "Polygon", "coordinates": [ring] },
+                "bbox": [west, south, east, north],
+                "properties": { "datetime": format!("{year}-06-01T12:00:00Z"), "platform": "one" },
+                "links": [],
+                "assets": { "data": { "href": format!("https://example.com/{id}.nc") } },
+            });
+            if id == "d" {
+                item["assets"] = json!({});
+            }
+            item
+        })
+        .collect()
+}
+
+fn ndjson(items: &[Value]) -> String {
+    items.iter().map(|item| format!("{item}\n")).collect::<Vec<_>>().concat()
+}
+
+fn ids(items: &[Value]) -> BTreeSet<String> {
+    items.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
+}
+
+fn set(ids: &[&str]) -> BTreeSet<String> {
+    ids.iter().map(|id| (*id).to_owned()).collect()
+}
+
+#[test]
+fn what_goes_in_comes_out_equal() {
+    let place = Place::with_catalog();
+    let ran = place.run(&["search", "catalog"]).succeeded();
+    let mut found: Vec<Value> = ran.lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    found.sort_by_key(|item| item["id"].as_str().unwrap().to_owned());
+    assert_eq!(found, items());
+    assert_eq!(ran.stderr, "", "a search that went well has nothing to say");
+}
+
+#[test]
+fn a_search_finds_by_area_time_and_ids() {
+    let place = Place::with_catalog();
+    let found = |arguments: &[&str]| {
+        let all = [&["search", "catalog"], arguments].concat();
+        let ran = place.run(&all).succeeded();
+        ids(&ran.lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>())
+    };
+    place.write(
+        "area.geojson",
+        &json!({ "type": "FeatureCollection", "features": [
+            { "type": "Feature", "properties": {}, "geometry": { "type": "Point", "coordinates": [10.1, 47.1] } },
+            { "type": "Feature", "properties": {}, "geometry": { "type": "Point", "coordinates": [100.1, -4.9] } },
+        ]})
+        .to_string(),
+    );
+    assert_eq!(found(&["--bbox", "-60,60,-40,72"]), set(&["a", "b"]));
+    assert_eq!(found(&["--intersects", "POINT (10.1 47.1)"]), set(&["c"]));
+    assert_eq!(found(&["--intersects", "@area.geojson"]), set(&["c", "d"]));
+    assert_eq!(found(&["--datetime", "2020"]), set(&["b", "c"]));
+    assert_eq!(found(&["--datetime", "2020-06-02T00:00:00Z/.."]), set(&["d"]));
+    assert_eq!(found(&["--bbox=-60,60,-40,72", "--datetime", "2020", "--temporal", "datetime"]), set(&["b"]));
+    assert_eq!(found(&["--ids", "a,d,x"]), set(&["a", "d"]));
+    assert_eq!(found(&["-n", "3"]).len(), 3);
+}
+
+#[test]
+fn every_format_holds_the_same_items() {
+    let place = Place::with_catalog();
+    let all = set(&["a", "b", "c", "d"]);
+    for arguments in [&["--format", "geojson"][..], &["--format", "json"], &["--json"]] {
+        let collection = place.run(&[&["search", "catalog"], arguments].concat()).succeeded().json();
+        assert_eq!(collection["type"], "FeatureCollection");
+        assert_eq!(ids(collection["features"].as_array().unwrap()), all);
+    }
+    let rows = place.run(&["search", "catalog", "--format", "csv", "--ids", "c"]).succeeded();
+    let header = "id,collection,datetime,start_datetime,end_datetime,west,south,east,north";
+    assert_eq!(rows.lines(), [header, "c,things,2020-06-01T12:00:00Z,,,10.0,47.0,10.25,47.25"]);
+    let urls = place.run(&["search", "catalog", "--format", "url"]).succeeded();
+    assert_eq!(urls.lines().len(), 3);
+    assert!(urls.lines().contains(&"https://example.com/a.nc"));
+    assert_eq!(urls.stderr.trim(), "1 of 4 items have no asset `data`");
+}
+
+#[test]
+fn a_search_counts_and_explains() {
+    let place = Place::with_catalog();
+    assert_eq!(place.run(&["search", "catalog", "--count"]).succeeded().stdout, "4\n");
+    let counted = place.run(&["search", "catalog", "--count", "--json", "--datetime", "2020"]).succeeded();
+    assert_eq!(counted.json(), json!({ "count": 2 }));
+    let explained = place.run(&["search", "catalog", "--explain", "--json", "--datetime", "2020"]).succeeded().json();
+    assert_eq!(explained["count"], 2);
+    let plan = &explained["plan"];
+    assert!(plan["files_total"].as_u64() > plan["after_time"].as_u64(), "{explained}");
+    assert!(explained["requests"].as_u64() > Some(0));
+    let table = place.run(&["search", "catalog", "--explain", "-n", "1"]).succeeded();
+    assert_eq!(table.lines().len(), 1, "the item alone is on stdout");
+    assert!(table.stderr.contains("left by the time"), "{}", table.stderr);
+}
+
+#[test]
+fn files_stats_info_and_cells_agree() {
+    let place = Place::with_catalog();
+    let files = place.run(&["files", "catalog"]).succeeded();
+    for file in files.lines() {
+        assert!(fs::metadata(place.path(file)).is_ok(), "{file} is there");
+    }
+    let listed = place.run(&["files", "catalog", "--json"]).succeeded().json();
+    assert_eq!(listed["files"].as_array().unwrap().len(), files.lines().len());
+
+    let stats = place.run(&["stats", "catalog", "--json"]).succeeded().json();
+    assert_eq!(stats["total"]["file_count"], files.lines().len());
+    let info = place.run(&["info", "catalog", "--json"]).succeeded().json();
+    assert_eq!(info["rows"], stats["total"]["row_count"]);
+    assert_eq!(info["files"], stats["total"]["file_count"]);
+    assert_eq!(info["unique_items"], 4);
+    assert!(info["snapshot"]["snapshot_id"].is_string(), "snapshot ids do not fit a JSON number everywhere");
+
+    let cells = place.run(&["cells", "catalog", "--json"]).succeeded().json();
+    let rows: u64 = cells["cells"].as_array().unwrap().iter().map(|cell| cell["row_count"].as_u64().unwrap()).sum();
+    assert_eq!(stats["total"]["row_count"], rows);
+    assert_eq!(place.run(&["cells", "catalog", "--json", "-n", "1"]).json()["cells"].as_array().unwrap().len(), 1);
+    let sql = place.run(&["cells", "catalog", "--intersects", "POINT (10 47)", "--sql"]).succeeded();
+    assert!(sql.stdout.starts_with("grid_partition IN ('"), "{}", sql.stdout);
+    for command in ["stats", "info", "cells"] {
+        assert!(!place.run(&[command, "catalog"]).succeeded().stdout.is_empty());
+    }
+}
+
+#[test]
+fn an_ingest_in_which_items_fail_says_which_and_exits_with_3() {
+    let place = Place::new();
+    place.write("items.ndjson", &format!("{}{{\"type\":\"Feature\",\"id\":7}}\n", ndjson(&items())));
+    place.run(&["init", "catalog"]).succeeded();
+    let ran = place.run(&["ingest", "catalog", "items.ndjson", "--json"]);
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    let report = ran.json();
+    assert_eq!(report["items_processed"], 4);
+    assert_eq!(report["failed"].as_array().unwrap().len(), 1);
+    assert!(report["failed"][0]["reason"].as_str().is_some_and(|reason| !reason.is_empty()));
+    assert_eq!(place.run(&["search", "catalog", "--count"]).succeeded().stdout, "4\n");
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let place = Place::new();
+    place.write("items.ndjson", &ndjson(&items()));
+    place.run(&["init", "catalog"]).succeeded();
+    let report = place.run(&["ingest", "catalog", "items.ndjson", "--dry-run", "--json"]).succeeded().json();
+    assert_eq!(report["items_processed"], 4);
+    assert_eq!(place.run(&["search", "catalog", "--count"]).succeeded().stdout, "0\n");
+}
+
+#[test]
+fn a_sample_archive_goes_through_its_inventory() {
+    let place = Place::new();
+    place.run(&["sample", "archive", "--items", "30"]).succeeded();
+    place.run(&["init", "catalog", "--resolution", "2"]).succeeded();
+    for manifest in ["archive/inventory/manifest.json", "archive/inventory-csv/manifest.json"] {
+        place
+            .run(&["ingest", "catalog", manifest, "--bucket", "sample-archive=archive/items", "--mode", "full"])
+            .succeeded();
+        assert_eq!(place.run(&["search", "catalog", "--count"]).succeeded().stdout, "30\n");
+    }
+}
+
+#[test]
+fn a_database_whose_table_metadata_is_gone_is_a_damaged_catalog_and_not_a_missing_one() {
+    let place = Place::with_catalog();
+    fs::remove_dir_all(place.path("catalog/warehouse/earthcatalog/stac_items/metadata")).unwrap();
+    let ran = place.run(&["search", "catalog", "--count"]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains(".metadata.json") && !ran.stderr.contains("init"), "{}", ran.stderr);
+}
+
+#[test]
+fn exit_codes_tell_usage_missing_catalogs_and_errors_apart() {
+    let place = Place::with_catalog();
+    let code = |arguments: &[&str]| place.run(arguments).code;
+    assert_eq!(code(&["search"]), 2);
+    assert_eq!(code(&["search", "catalog", "--bbox", "1,2,3"]), 2);
+    assert_eq!(code(&["search", "catalog", "--bbox", "1,2,3,4", "--intersects", "POINT (1 2)"]), 2);
+    assert_eq!(code(&["search", "catalog", "--datetime", "yesterday"]), 2);
+    assert_eq!(code(&["search", "catalog", "--intersects", "{\"type\":\"Point\"}"]), 2);
+    assert_eq!(code(&["init", "other", "--grid", "h3", "--boundaries", "x"]), 2);
+    assert_eq!(code(&["cells", "catalog", "--sql"]), 2);
+    assert_eq!(code(&["search", "nowhere"]), 10);
+    assert_eq!(code(&["info", "nowhere/earthcatalog.db"]), 10);
+    assert_eq!(code(&["ingest", "nowhere", "items.ndjson"]), 10);
+    assert_eq!(code(&["ingest", "catalog", "nothing.ndjson"]), 1);
+    assert_eq!(code(&["init", "catalog"]), 1, "a catalog that is there is not overwritten");
+    assert_eq!(code(&["--help"]), 0);
+    assert_eq!(code(&["--version"]), 0);
+}
+
+#[test]
+fn errors_go_to_stderr_with_a_cure_and_as_json_when_asked() {
+    let place = Place::new();
+    let ran = place.run(&["search", "nowhere"]);
+    assert_eq!(ran.stdout, "");
+    assert!(ran.stderr.starts_with("error: no catalog at `nowhere`"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("\nhint: "), "{}", ran.stderr);
+    let error: Value = serde_json::from_str(&place.run(&["search", "nowhere", "--json"]).stderr).unwrap();
+    assert_eq!(error["error"]["kind"], "not_found");
+    assert_eq!(error["error"]["exit_code"], 10);
+    let usage: Value = serde_json::from_str(&place.run(&["search", "--json"]).stderr).unwrap();
+    assert_eq!(usage["error"]["exit_code"], 2);
+}
+
+#[test]
+fn a_reader_that_has_enough_ends_the_command_without_an_error() {
+    let place = Place::new();
+    // More than a pipe holds.
+    let many: Vec<_> = (0..400)
+        .map(|number| {
+            let mut item = items().swap_remove(0);
+            item["id"] = json!(format!("item-{number}"));
+            item["properties"]["title"] = json!("long ".repeat(200));
+            item
+        })
+        .collect();
+    place.write("items.ndjson", &ndjson(&many));
+    place.run(&["init", "catalog"]).succeeded();
+    place.run(&["ingest", "catalog", "items.ndjson"]).succeeded();
+    let mut search = place.command(&["search", "catalog"]);
+    let mut child = search.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut first = [0; 16];
+    child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+}
+
+#[test]
+fn a_catalog_opens_by_its_folder_its_database_and_its_url() {
+    let place = Place::with_catalog();
+    let folder = place.path("catalog");
+    let spellings = [
+        folder.display().to_string(),
+        format!("{}/", folder.display()),
+        format!("{}/earthcatalog.db", folder.display()),
+        format!("file://{}", folder.display()),
+        "./catalog".to_owned(),
+    ];
+    for spelling in spellings {
+        assert_eq!(place.run(&["search", &spelling, "--count"]).succeeded().stdout, "4\n", "{spelling}");
+    }
+    fs::rename(&folder, place.path("moved")).unwrap();
+    assert_eq!(place.run(&["search", "moved", "--count"]).succeeded().stdout, "4\n");
+}
+
+#[test]
+fn a_region_grid_is_made_from_its_boundaries() {
+    let place = Place::new();
+    let half = |name: &str, west: i32, east: i32| {
+        let ring = [[west, -90], [east, -90], [east, 90], [west, 90], [west, -90]];
+        json!({ "type": "Feature", "properties": { "name": name },
+                "geometry": { "type": "Polygon", "coordinates": [ring] } })
+    };
+    let halves = json!({ "type": "FeatureCollection", "features": [half("west", -180, 0), half("east", 0, 180)] });
+    place.write("halves.geojson", &halves.to_string());
+    place.write("items.ndjson", &ndjson(&items()));
+    let grid = ["--grid", "geojson", "--boundaries", "halves.geojson", "--id-field", "name"];
+    place.run(&[&["init", "catalog"][..], &grid].concat()).succeeded();
+    place.run(&["ingest", "catalog", "items.ndjson"]).succeeded();
+    let cells = place.run(&["cells", "catalog", "--json"]).succeeded().json();
+    let names: BTreeSet<_> = cells["cells"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|cell| cell["grid_partition"].clone())
+        .map(|cell| cell.to_string())
+        .collect();
+    assert_eq!(names, set(&["\"east\"", "\"west\""]));
+    assert_eq!(place.run(&["search", "catalog", "--count", "--bbox", "-50,60,-40,80"]).succeeded().stdout, "2\n");
+}
