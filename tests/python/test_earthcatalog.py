@@ -1,0 +1,68 @@
+"""The Python earthcatalog opens and searches catalogs of ours."""
+
+import importlib
+import json
+import os
+import pathlib
+import shutil
+
+import earthcatalog
+import pytest
+from conftest import earthcatalog as earthcatalog_command
+from obstore.store import LocalStore
+from shapely.geometry import box
+
+
+@pytest.fixture(autouse=True, scope="module")
+def extensions(tmp_path_factory):
+    """Its searches load extensions of DuckDB, which must not be downloaded: the wheels' are put where it looks."""
+    home = tmp_path_factory.mktemp("home")
+    for name in ("spatial", "icu", "parquet", "json"):
+        package = pathlib.Path(importlib.import_module(f"duckdb_extension_{name}").__file__).parent
+        (extension,) = package.glob("extensions/*/*.duckdb_extension")
+        for platform in ("linux_amd64", "linux_arm64", "osx_amd64", "osx_arm64"):
+            folder = home / ".duckdb/extensions" / extension.parent.name / platform
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy(extension, folder)
+    before = os.environ.get("HOME")
+    os.environ["HOME"] = str(home)
+    yield
+    os.environ["HOME"] = before or ""
+
+
+@pytest.fixture
+def theirs(catalog):
+    return earthcatalog.open(store=LocalStore(), base=str(catalog.base))
+
+
+def test_it_opens_our_catalog_and_counts_alike(catalog, theirs):
+    assert (theirs.grid_type, theirs.grid_resolution) == ("h3", 1)
+    stats = theirs.stats()
+    assert sum(partition["file_count"] for partition in stats) == len(catalog.data_files())
+    ours = catalog.stats()
+    ours = ours if isinstance(ours, list) else ours["partitions"]
+    rows = {(partition["grid_partition"], str(partition["year"])): partition["row_count"] for partition in ours}
+    assert {(partition["grid_partition"], str(partition["year"])): partition["row_count"] for partition in stats} == rows
+
+
+def test_it_counts_the_items_through_our_hash_index(catalog, theirs):
+    assert theirs.unique_item_count() == catalog.items
+
+
+def test_it_searches_our_catalog(catalog, theirs):
+    rows = theirs.table.scan(selected_fields=("id", "geometry_bbox")).to_arrow().to_pylist()
+    # Small and away from edges of the map: it opens a database for every file, and takes rings across the antimeridian
+    # for ones round the globe.
+    row = next(row for row in rows if row["geometry_bbox"] and all(abs(side) < 150 for side in row["geometry_bbox"].values()))
+    west, south, east, north = (row["geometry_bbox"][side] for side in ("xmin", "ymin", "xmax", "ymax"))
+    middle = [(west + east) / 2, (south + north) / 2]
+    bbox = [middle[0] - 0.01, middle[1] - 0.01, middle[0] + 0.01, middle[1] + 0.01]
+    text = ",".join(map(str, bbox))
+    files = set(theirs.search_files(box(*bbox)))
+    assert files and files <= set(catalog.data_files())
+    assert set(catalog.files("--bbox", text)) <= files
+    found = {item["id"] if isinstance(item, dict) else item.id for item in theirs.search(bbox=bbox).items()}
+    ours = {json.loads(line)["id"] for line in earthcatalog_command("search", catalog.base, "--bbox", text).splitlines()}
+    assert row["id"] in found and ours <= found
+    # It compares planar footprints, ours end at the antimeridian.
+    assert len(found - ours) <= len(rows) // 20
