@@ -13,6 +13,8 @@ use crate::report::{self, Bar, Out, say};
 
 /// Failures shown as text; with `--json` all are listed.
 const FAILURES_SHOWN: usize = 20;
+/// Names of new columns shown in the table; `--json` has them all.
+const COLUMNS_SHOWN: usize = 8;
 
 pub(super) async fn run(arguments: Ingest, common: &Common) -> Result<Exit, Failure> {
     let options = options(arguments)?;
@@ -92,9 +94,18 @@ fn text(report: &IngestReport) -> String {
         pairs.push(("older copies left out", report::number(report.duplicates)));
     }
     if !report.columns_added.is_empty() {
-        pairs.push(("columns added", report.columns_added.join(", ")));
+        pairs.push(("columns added", some_of(&report.columns_added)));
     }
     report::pairs(&pairs)
+}
+
+/// The first names, and how many more there are: an archive of many collections brings some hundred.
+fn some_of(names: &[String]) -> String {
+    let shown = names.get(..COLUMNS_SHOWN).unwrap_or(names).join(", ");
+    match names.len().saturating_sub(COLUMNS_SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 fn say_failures(report: &IngestReport) {
