@@ -77,6 +77,12 @@ impl Location {
         matches!(self.scheme().as_deref(), None | Some("file"))
     }
 
+    /// Whether this is an address on the web, which is read and never written.
+    #[must_use]
+    pub fn is_web(&self) -> bool {
+        is_web(&self.normal())
+    }
+
     /// One spelling per place: `file://` dropped, `\` as `/`, the scheme in lower case, `s3a` and `s3n` as `s3`.
     #[must_use]
     pub fn normal(&self) -> String {

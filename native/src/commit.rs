@@ -20,6 +20,7 @@ use md5::{Digest as _, Md5};
 use uuid::Uuid;
 
 use crate::catalog_db::{DATABASE_NAME, TableName, create_database, read_pointer, swap_pointer};
+use crate::fetch::local_path;
 use crate::snapshot::{self, Addition, Base, Object, Removal};
 use crate::store::Stores;
 use objects::Put;
@@ -277,10 +278,10 @@ impl Target {
 fn canonical_base(base: &Location) -> Result<Location> {
     let folder = if base.name() == DATABASE_NAME { base.parent() } else { None };
     let base = folder.unwrap_or_else(|| base.clone());
-    if let Some("http" | "https") = base.scheme().as_deref() {
+    if base.is_web() {
         return Err(Error::unsupported("catalogs are not written over http").with("location", &base));
     }
-    let Some(path) = objects::local_path(&base) else { return Location::parse(&base.normal()) };
+    let Some(path) = local_path(&base) else { return Location::parse(&base.normal()) };
     let made = std::fs::create_dir_all(&path).and_then(|()| path.canonicalize());
     let path = made.map_err(objects::folder_error).context("location", &base)?;
     let text = path.to_str().ok_or_else(|| Error::invalid("path is not UTF-8").with("location", &base))?;

@@ -258,7 +258,8 @@ fn is_final(error: &object_store::Error) -> bool {
     matches!(error, E::NotFound { .. } | E::PermissionDenied { .. } | E::Unauthenticated { .. })
 }
 
-async fn whole(store: &dyn ObjectStore, path: &Path, location: &Location) -> Result<Bytes> {
+/// All of an object, up to [`limits::OBJECT_BYTES`].
+pub(crate) async fn whole(store: &dyn ObjectStore, path: &Path, location: &Location) -> Result<Bytes> {
     let failed = |error| store_error(error, location);
     let answer = store.get_opts(path, GetOptions::default()).await.map_err(failed)?;
     let size = answer.meta.size;

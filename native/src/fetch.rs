@@ -18,8 +18,7 @@ const HASH_CHUNK_BYTES: usize = 1 << 20;
 
 /// The path of a local location, or `None` for one in a store.
 pub(crate) fn local_path(location: &Location) -> Option<PathBuf> {
-    let normal = location.normal();
-    (!normal.contains("://")).then(|| PathBuf::from(normal))
+    location.is_local().then(|| location.normal().into())
 }
 
 /// Reads an object of at most `limit` bytes.

@@ -13,6 +13,7 @@ mod table;
 use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
+use earthcatalog_core::catalog::properties;
 use earthcatalog_core::iceberg::metadata::Field;
 use earthcatalog_core::{Error, ErrorKind, Result};
 use iceberg::spec::{FormatVersion, ManifestFile, SchemaRef, Snapshot, Summary, TableMetadata, TableMetadataBuilder};
@@ -23,9 +24,6 @@ use summary::Totals;
 use table::{metadata_folder, metadata_location, serialize};
 
 pub use change::{Change, FieldMetrics, Mode, NewDataFile, Object, Stamp};
-
-/// The summary key under which a commit is known again, whoever repeats it.
-pub const COMMIT_ID_KEY: &str = earthcatalog_core::catalog::properties::COMMIT_ID;
 
 /// Metadata of a new, empty table.
 ///
@@ -100,8 +98,9 @@ impl Base {
 
     /// The snapshot a commit of this id has made.
     pub fn snapshot_of_commit(&self, commit_id: &str) -> Option<i64> {
-        let made =
-            |summary: &Summary| summary.additional_properties.get(COMMIT_ID_KEY).is_some_and(|id| id == commit_id);
+        let made = |summary: &Summary| {
+            summary.additional_properties.get(properties::COMMIT_ID).is_some_and(|id| id == commit_id)
+        };
         self.metadata.snapshots().find(|snapshot| made(snapshot.summary())).map(|snapshot| snapshot.snapshot_id())
     }
 

@@ -147,7 +147,7 @@ async fn an_append_keeps_what_was_there_and_sums_it_up() {
         ("total-records", "12"),
         ("total-files-size", "400"),
         ("total-delete-files", "0"),
-        (COMMIT_ID_KEY, "commit"),
+        (properties::COMMIT_ID, "commit"),
     ] {
         assert_eq!(summary.additional_properties.get(key).map(String::as_str), Some(value), "{key}");
     }

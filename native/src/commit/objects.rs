@@ -1,13 +1,15 @@
 //! Reads and puts of the commit, durable where the store is a local disk.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bytes::Bytes;
 use earthcatalog_core::error::ResultExt as _;
-use earthcatalog_core::{Error, ErrorKind, Location, Result, limits};
+use earthcatalog_core::{Error, ErrorKind, Location, Result};
 use object_store::{Attribute, Attributes, ObjectStoreExt as _, PutMode, PutOptions};
 
+use crate::driver::whole;
+use crate::fetch::{blocking, local_path};
 use crate::store::{Stores, store_error};
 
 /// How an object is put.
@@ -24,21 +26,14 @@ pub(super) enum Put {
 /// The whole object.
 pub(super) async fn read(stores: &Stores, location: &Location) -> Result<Bytes> {
     let (store, path) = stores.get(location)?;
-    let found = store.get(&path).await.map_err(|error| store_error(error, location))?;
-    if found.meta.size > limits::OBJECT_BYTES {
-        return Err(
-            Error::corrupt(format!("object of {} bytes exceeds the limit", found.meta.size)).with("location", location)
-        );
-    }
-    found.bytes().await.map_err(|error| store_error(error, location))
+    whole(&*store, &path, location).await
 }
 
 /// Puts an object so that it is there for good once this returns, or not at all.
 pub(super) async fn put(stores: &Stores, location: &Location, bytes: Bytes, how: Put) -> Result<()> {
     if let Some(path) = local_path(location) {
-        let written = tokio::task::spawn_blocking(move || write_local(&path, &bytes, how)).await;
-        let written = written.map_err(|error| Error::internal("a write was cut off").caused_by(error))?;
-        return written.map_err(|error| io_error(error, how)).context("location", location);
+        let write = move || write_local(&path, &bytes, how).map_err(|error| io_error(error, how));
+        return blocking(write).await.context("location", location);
     }
     let (store, path) = stores.get(location)?;
     let result = store.put_opts(&path, bytes.clone().into(), options(how)).await;
@@ -67,11 +62,6 @@ fn options(how: Put) -> PutOptions {
     };
     let attributes = Attributes::from_iter([(Attribute::CacheControl, cache)]);
     PutOptions { mode, attributes, ..PutOptions::default() }
-}
-
-/// The path of a location on a local disk.
-pub(super) fn local_path(location: &Location) -> Option<PathBuf> {
-    matches!(location.scheme().as_deref(), None | Some("file")).then(|| location.normal().into())
 }
 
 /// Temporary file, flush to disk, rename, flush of the folder: a reader sees all or nothing, and what it saw survives

@@ -68,7 +68,7 @@ fn check_writable(catalog: &Catalog, dry_run: bool) -> Result<()> {
     if dry_run {
         return Ok(());
     }
-    if catalog.base().scheme().is_some_and(|scheme| scheme.starts_with("http")) {
+    if catalog.base().is_web() {
         return Err(Error::unsupported("catalogs are not written over http").with("location", catalog.base()));
     }
     if catalog.table_row().is_none() {

@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use earthcatalog_core::catalog::properties::COMMIT_ID;
 use iceberg::spec::{DataFile, Operation, SnapshotRef, Struct, Summary};
 
-use super::{COMMIT_ID_KEY, Change};
+use super::Change;
 
 /// Sums over the files that come or go.
 #[derive(Clone, Debug, Default)]
@@ -35,7 +36,7 @@ impl Totals {
 pub(super) fn of(before: Option<&SnapshotRef>, change: &Change, added: &Totals, removed: Option<&Totals>) -> Summary {
     let mut entries: HashMap<String, String> = change.summary.clone().into_iter().collect();
     if let Some(id) = &change.commit_id {
-        entries.insert(COMMIT_ID_KEY.into(), id.clone());
+        entries.insert(COMMIT_ID.into(), id.clone());
     }
     let none = Totals::default();
     let out = removed.unwrap_or(&none);

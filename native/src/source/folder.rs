@@ -25,7 +25,7 @@ pub(super) async fn read_folder(stores: &Stores, location: &Location, mut feed: 
 
 /// Reads a prefix that may be none: `None` if there is no object below it.
 pub(super) async fn read_prefix(stores: &Stores, location: &Location, feed: Feed) -> Result<Option<(Feed, More)>> {
-    if location.scheme().is_some_and(|scheme| scheme.starts_with("http")) {
+    if location.is_web() {
         return Ok(None);
     }
     let (feed, more, found) = list(stores, location, feed).await?;

@@ -183,7 +183,7 @@ async fn read_kind(
 
 async fn is_folder(location: &Location, source: &str) -> Result<bool> {
     let Some(path) = local_path(location) else {
-        return Ok(source.ends_with('/') && !location.scheme().is_some_and(|scheme| scheme.starts_with("http")));
+        return Ok(source.ends_with('/') && !location.is_web());
     };
     blocking(move || Ok(std::fs::metadata(path).map_err(file_error)?.is_dir())).await
 }
