@@ -22,6 +22,7 @@ pub mod location;
 pub mod machine;
 pub mod plan;
 pub mod query;
+pub mod reads;
 pub mod scan;
 pub mod search;
 pub mod stac;

@@ -163,7 +163,8 @@ fn is_web(normal: &str) -> bool {
 }
 
 /// A key as the path of a web address (RFC 3986 §3.3): all but `pchar` and `/` percent-encoded.
-fn percent_encoded(key: &str) -> String {
+#[must_use]
+pub fn percent_encoded(key: &str) -> String {
     let mut encoded = String::with_capacity(key.len());
     for byte in key.bytes() {
         match byte {

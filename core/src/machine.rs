@@ -67,6 +67,27 @@ pub struct Request {
     pub range: Span,
     /// The object may be overwritten (only `earthcatalog.db` is); all others are immutable by name.
     pub volatile: bool,
+    /// What these bytes must begin or end with, so that a driver notices a body that is something else.
+    pub magic: Magic,
+}
+
+impl Request {
+    /// The same request with the bytes that its answer must begin or end with.
+    #[must_use]
+    pub fn with_magic(self, magic: Magic) -> Self {
+        Self { magic, ..self }
+    }
+}
+
+/// The bytes by which a format is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Magic {
+    /// None, or not in these bytes.
+    Any,
+    /// They come first.
+    Start(&'static [u8]),
+    /// They come last.
+    End(&'static [u8]),
 }
 
 /// The bytes of an object that are wanted.
@@ -76,11 +97,40 @@ pub enum Span {
     Whole,
     /// Its first bytes, at most so many; fewer come if the object is smaller.
     Prefix(u64),
+    /// Its last bytes, at most so many. Only for an object whose size nothing tells: most servers of the web answer
+    /// that in two requests.
+    Tail(u64),
     /// Exactly these bytes.
     Bytes(Range<u64>),
 }
 
 impl Span {
+    /// How many bytes it has at most; of a whole object nothing is known.
+    #[must_use]
+    pub fn most_bytes(&self) -> u64 {
+        match self {
+            Self::Whole => 0,
+            Self::Prefix(bytes) | Self::Tail(bytes) => *bytes,
+            Self::Bytes(range) => range.end.saturating_sub(range.start),
+        }
+    }
+
+    /// These bytes of an object of which all are there; `None` where it ends before them.
+    #[must_use]
+    pub fn of_whole(&self, whole: &Bytes) -> Option<Bytes> {
+        let length = whole.len();
+        let most = |most: &u64| usize::try_from(*most).unwrap_or(usize::MAX).min(length);
+        match self {
+            Self::Whole => Some(whole.clone()),
+            Self::Prefix(bytes) => Some(whole.slice(..most(bytes))),
+            Self::Tail(bytes) => Some(whole.slice(length - most(bytes)..)),
+            Self::Bytes(range) => {
+                let (start, end) = (usize::try_from(range.start).ok()?, usize::try_from(range.end).ok()?);
+                (start <= end && end <= length).then(|| whole.slice(start..end))
+            }
+        }
+    }
+
     /// Checks that a body is as long as this span promises.
     ///
     /// # Errors
@@ -92,7 +142,7 @@ impl Span {
                 return Err(Error::corrupt(format!("object of {length} bytes exceeds the limit")));
             }
             Self::Whole => (true, 0),
-            Self::Prefix(most) => (length <= *most, *most),
+            Self::Prefix(most) | Self::Tail(most) => (length <= *most, *most),
             Self::Bytes(range) => (length == range.end - range.start, range.end - range.start),
         };
         if fits {
@@ -135,7 +185,7 @@ impl<T> Inflight<T> {
     fn insert(&mut self, location: Location, range: Span, volatile: bool, purpose: T) -> Request {
         let id = RequestId(self.next);
         self.next += 1;
-        let request = Request { id, location, range, volatile };
+        let request = Request { id, location, range, volatile, magic: Magic::Any };
         self.waiting.insert(id, (request.clone(), purpose));
         request
     }

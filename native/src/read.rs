@@ -6,11 +6,12 @@ use earthcatalog_core::catalog::hash_index::UniqueItems;
 use earthcatalog_core::catalog::{Catalog, Open, OpenOptions};
 use earthcatalog_core::plan::PlanSummary;
 use earthcatalog_core::query::Query;
+use earthcatalog_core::reads::{RequestLog, Sent};
 use earthcatalog_core::search::{FileScanTask, ListFiles, ScanSummary, Search};
 use earthcatalog_core::{Error, Location, Machine, Result};
 use serde_json::Value;
 
-use crate::driver::{Driver, RequestLog};
+use crate::driver::Driver;
 use crate::store::Stores;
 
 /// What a search found out beside its items.
@@ -22,6 +23,9 @@ pub struct SearchReport {
     pub scan: ScanSummary,
     /// What it cost.
     pub requests: RequestLog,
+    /// The reads it sent, in order.
+    #[serde(skip)]
+    pub sent: Vec<Sent>,
 }
 
 /// Opens the catalog at `location`: its folder, its `earthcatalog.db` or a table's `.metadata.json`.
@@ -68,8 +72,13 @@ async fn drive_search(
     mut search: Search,
     on_item: impl FnMut(Value) -> Result<ControlFlow<()>>,
 ) -> Result<SearchReport> {
-    let requests = driver.run(&mut search, on_item).await?;
-    Ok(SearchReport { plan: search.plan().cloned().unwrap_or_default(), scan: search.summary(), requests })
+    let reads = driver.run(&mut search, on_item).await?;
+    Ok(SearchReport {
+        plan: search.plan().cloned().unwrap_or_default(),
+        scan: search.summary(),
+        requests: reads.log(),
+        sent: reads.list().to_vec(),
+    })
 }
 
 /// The data files that might hold an answer; all without a query.

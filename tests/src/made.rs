@@ -130,6 +130,7 @@ impl Made {
         Ok(match &request.range {
             Span::Whole => bytes.clone(),
             Span::Prefix(most) => bytes.slice(..at(*most)),
+            Span::Tail(most) => bytes.slice(bytes.len().saturating_sub(at(*most))..),
             Span::Bytes(range) => bytes.slice(at(range.start)..at(range.end)),
         })
     }

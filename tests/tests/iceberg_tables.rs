@@ -30,6 +30,7 @@ fn cut(bytes: Bytes, span: &Span) -> Bytes {
     match span {
         Span::Whole => bytes,
         Span::Prefix(most) => bytes.slice(..at(*most)),
+        Span::Tail(most) => bytes.slice(bytes.len().saturating_sub(at(*most))..),
         Span::Bytes(range) => bytes.slice(at(range.start)..at(range.end)),
     }
 }

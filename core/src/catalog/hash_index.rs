@@ -1,14 +1,13 @@
-//! How many different items a catalog holds: the row count of its hash index.
+//! How many different items a catalog holds: the row count of its hash index, which its footer says.
 
 use bytes::Bytes;
-use parquet::file::metadata::ParquetMetaDataReader;
 
 use super::{Catalog, properties};
 use crate::error::ResultExt as _;
-use crate::machine::Inflight;
-use crate::{Error, ErrorKind, Location, Machine, Request, RequestId, Result, Span, Step, limits};
-
-const MAGIC: &[u8; 4] = b"PAR1";
+use crate::machine::{Inflight, Magic};
+use crate::scan::file::TAIL_BYTES;
+use crate::scan::footer;
+use crate::{Error, ErrorKind, Location, Machine, RequestId, Result, Span, Step};
 
 /// Finds the number of different items; yields nothing if the catalog has no hash index.
 #[derive(Debug)]
@@ -20,7 +19,8 @@ pub struct UniqueItems {
 #[derive(Debug)]
 enum State {
     Known(u64),
-    Wanted(Location),
+    /// The index, and how many of its last bytes.
+    Wanted(Location, u64),
     Waiting,
     Done,
 }
@@ -32,7 +32,7 @@ impl UniqueItems {
         let noted = catalog.metadata().properties.get(properties::HASH_INDEX_ROWS);
         let state = match (noted.and_then(|text| text.parse().ok()), catalog.hash_index()) {
             (Some(rows), _) => State::Known(rows),
-            (None, Some(location)) => State::Wanted(location),
+            (None, Some(location)) => State::Wanted(location, TAIL_BYTES),
             (None, None) => State::Done,
         };
         Self { state, inflight: Inflight::default() }
@@ -50,17 +50,24 @@ impl Machine for UniqueItems {
                 self.state = State::Waiting;
                 Ok(Step::NeedsData(Vec::new()))
             }
-            State::Wanted(location) => {
+            State::Wanted(location, bytes) => {
                 self.state = State::Waiting;
-                let request: Request = self.inflight.request(location, Span::Whole, ());
-                Ok(Step::NeedsData(vec![request]))
+                // The Python program writes its index anew under the same name.
+                let request = self.inflight.request_volatile(location, Span::Tail(bytes), ());
+                Ok(Step::NeedsData(vec![request.with_magic(Magic::End(footer::MAGIC))]))
             }
         }
     }
 
     fn supply(&mut self, id: RequestId, bytes: Bytes) -> Result<()> {
         let (request, ()) = self.inflight.answer(id, &bytes)?;
-        self.state = State::Known(parquet_rows(&bytes).context("location", &request.location)?);
+        let needed = footer::bytes_from_end(&bytes).context("location", &request.location)?;
+        self.state = match request.range {
+            Span::Tail(most) if needed > bytes.len() as u64 && bytes.len() as u64 == most => {
+                State::Wanted(request.location, needed)
+            }
+            _ => State::Known(parquet_rows(&bytes).context("location", &request.location)?),
+        };
         Ok(())
     }
 
@@ -74,18 +81,10 @@ impl Machine for UniqueItems {
     }
 }
 
-/// The rows of a Parquet object, by its footer.
+/// The rows of a Parquet object, by its last bytes: footer and all, or the whole object.
 ///
 /// # Errors
-/// [`ErrorKind::Corrupt`] for anything that is no Parquet object, and beyond [`limits::FOOTER_BYTES`].
-pub fn parquet_rows(bytes: &Bytes) -> Result<u64> {
-    let corrupt = || Error::corrupt("not a Parquet object");
-    let tail = bytes.len().checked_sub(8).and_then(|at| bytes.get(at..)).ok_or_else(corrupt)?;
-    let (length, magic) = tail.split_first_chunk::<4>().ok_or_else(corrupt)?;
-    let length = u64::from(u32::from_le_bytes(*length));
-    if magic != MAGIC || length > limits::FOOTER_BYTES || length + 8 > bytes.len() as u64 {
-        return Err(corrupt());
-    }
-    let metadata = ParquetMetaDataReader::new().parse_and_finish(bytes).map_err(|error| corrupt().caused_by(error))?;
-    u64::try_from(metadata.file_metadata().num_rows()).map_err(|_| corrupt())
+/// [`ErrorKind::Corrupt`] for what does not end as a Parquet object does, or begins within its footer.
+pub fn parquet_rows(tail: &Bytes) -> Result<u64> {
+    footer::rows(tail)
 }

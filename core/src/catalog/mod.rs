@@ -8,6 +8,7 @@ pub mod properties;
 pub mod sqlite;
 pub mod stats;
 
+use bytes::Bytes;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -37,6 +38,7 @@ struct Inner {
     rebase: Option<Rebase>,
     definition: GridDefinition,
     grid: Grid,
+    manifest_list: Option<Bytes>,
     warnings: Vec<String>,
 }
 
@@ -100,6 +102,11 @@ impl Catalog {
     /// empty one, [`crate::ErrorKind::Denied`] for a local path in a catalog that lies elsewhere.
     pub fn resolve(&self, stored: &str) -> Result<Location> {
         place::reachable(&self.0.base, resolve(self.0.rebase.as_ref(), stored)?)
+    }
+
+    /// The manifest list, if it came with what the opening had to read.
+    pub(crate) fn manifest_list(&self) -> Option<&Bytes> {
+        self.0.manifest_list.as_ref()
     }
 
     /// How stored locations are moved; `None` if they are read where they say.

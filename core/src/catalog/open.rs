@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use super::place::{Place, beside_metadata, boundaries, reachable, table_of_metadata};
 use super::properties::GridDefinition;
-use super::sqlite::{Found, HEADER_BYTES, Pages, TableRow};
+use super::sqlite::{self, Found, HEADER_BYTES, Pages, TableRow};
 use super::{Catalog, Inner, Writer, resolve};
 use crate::grid::Grid;
+use crate::iceberg::avro;
 use crate::iceberg::metadata::TableMetadata;
 use crate::location::{Rebase, base_of_table};
-use crate::machine::Inflight;
+use crate::machine::{Inflight, Magic};
 use crate::{Error, ErrorKind, Location, Machine, Request, RequestId, Result, Span, Step, limits};
 
 /// The table that is opened unless the caller names another.
@@ -50,6 +51,7 @@ pub struct Open {
     warnings: Vec<String>,
     /// The catalog while its regions are read.
     pending: Option<Inner>,
+    boundaries: Option<Bytes>,
     state: State,
 }
 
@@ -70,6 +72,8 @@ enum Purpose {
     UnmovedMetadata,
     /// The regions of the grid.
     Boundaries,
+    /// The manifest list, which nearly every use of the catalog needs next: beside the regions it costs no round trip.
+    ManifestList,
 }
 
 #[derive(Debug)]
@@ -106,6 +110,7 @@ impl Open {
             unmoved: None,
             warnings: Vec::new(),
             pending: None,
+            boundaries: None,
             state: State::Fresh,
         }
     }
@@ -114,15 +119,17 @@ impl Open {
         match &self.place {
             Place::Database { .. } => self.ask_database(Span::Prefix(limits::DATABASE_PREFIX_BYTES), Purpose::Start),
             Place::Metadata(location) => {
-                let request = self.inflight.request(location.clone(), Span::Whole, Purpose::Metadata);
-                self.requests.push(request);
+                let location = location.clone();
+                self.ask_metadata(location, Purpose::Metadata);
             }
         }
     }
 
     fn ask_database(&mut self, span: Span, purpose: Purpose) {
         if let Place::Database { database, .. } = &self.place {
-            self.requests.push(self.inflight.request_volatile(database.clone(), span, purpose));
+            let starts = matches!(&span, Span::Whole | Span::Prefix(_) | Span::Bytes(Range { start: 0, .. }));
+            let request = self.inflight.request_volatile(database.clone(), span, purpose);
+            self.requests.push(if starts { request.with_magic(Magic::Start(sqlite::MAGIC)) } else { request });
         }
     }
 
@@ -144,8 +151,18 @@ impl Open {
             (Purpose::Metadata | Purpose::UnmovedMetadata, Ok(bytes)) => self.metadata(purpose, request, &bytes),
             (Purpose::Metadata, Err(error)) => self.ask_unmoved(request, error),
             (Purpose::UnmovedMetadata, Err(error)) => Err(without_metadata(self.unmoved.take().unwrap_or(error))),
-            (Purpose::Boundaries, Ok(bytes)) => self.finish(Some(&bytes)),
+            (Purpose::Boundaries, Ok(bytes)) => {
+                self.boundaries = Some(bytes);
+                self.finish()
+            }
             (Purpose::Boundaries, Err(error)) => self.without_boundaries(request, error),
+            (Purpose::ManifestList, answer) => {
+                if let Some(inner) = &mut self.pending {
+                    // One that cannot be read is asked for again by who needs it.
+                    inner.manifest_list = answer.ok();
+                }
+                self.finish()
+            }
             (_, Err(error)) => Err(error),
         }
     }
@@ -219,8 +236,14 @@ impl Open {
         }
         let location = resolve(self.rebase.as_ref(), &row.metadata_location)?;
         self.row = Some(row);
-        self.requests.push(self.inflight.request(location, Span::Whole, Purpose::Metadata));
+        self.ask_metadata(location, Purpose::Metadata);
         Ok(())
+    }
+
+    fn ask_metadata(&mut self, location: Location, purpose: Purpose) {
+        let is_gzip = location.as_str().ends_with(".gz.metadata.json");
+        let magic = if is_gzip { Magic::Any } else { Magic::Start(b"{") };
+        self.requests.push(self.inflight.request(location, Span::Whole, purpose).with_magic(magic));
     }
 
     /// Metadata that is not in the folder that was opened may be where the database says: a database of its own.
@@ -234,7 +257,7 @@ impl Open {
                     && matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Denied) =>
             {
                 self.unmoved = Some(error);
-                self.requests.push(self.inflight.request(stored, Span::Whole, Purpose::UnmovedMetadata));
+                self.ask_metadata(stored, Purpose::UnmovedMetadata);
                 Ok(())
             }
             Some(_) => Err(without_metadata(error)),
@@ -276,6 +299,7 @@ impl Open {
             metadata,
             rebase: self.rebase.take(),
             definition,
+            manifest_list: None,
             warnings: std::mem::take(&mut self.warnings),
         };
         self.ask_boundaries(inner)
@@ -298,14 +322,17 @@ impl Open {
             }
             GridDefinition::H3 { .. } | GridDefinition::Other { .. } => None,
         };
-        self.pending = Some(inner);
-        match wanted {
-            Some(location) => {
-                self.requests.push(self.inflight.request(location, Span::Whole, Purpose::Boundaries));
-                Ok(())
+        if let Some(location) = wanted {
+            self.requests.push(self.inflight.request(location, Span::Whole, Purpose::Boundaries));
+            let list = inner.metadata.current_snapshot().and_then(|snapshot| snapshot.manifest_list.as_deref());
+            let list = list.map(|stored| reachable(&inner.base, resolve(inner.rebase.as_ref(), stored)?));
+            if let Some(Ok(location)) = list {
+                let request = self.inflight.request(location, Span::Whole, Purpose::ManifestList);
+                self.requests.push(request.with_magic(Magic::Start(avro::MAGIC)));
             }
-            None => self.finish(None),
         }
+        self.pending = Some(inner);
+        self.finish()
     }
 
     /// Searches go without the regions, looking at every cell, rather than not at all.
@@ -313,16 +340,21 @@ impl Open {
         match error.kind() {
             ErrorKind::NotFound | ErrorKind::Denied | ErrorKind::Invalid | ErrorKind::Unsupported => {
                 self.warnings.push(unread_regions(&at(error, &request.location)));
-                self.finish(None)
+                self.finish()
             }
             _ => Err(error),
         }
     }
 
-    fn finish(&mut self, boundaries: Option<&[u8]>) -> Result<()> {
+    /// Once everything is there.
+    fn finish(&mut self) -> Result<()> {
+        if !self.inflight.is_empty() || !self.answers.is_empty() {
+            return Ok(());
+        }
+        let boundaries = self.boundaries.take();
         let mut inner = self.pending.take().ok_or_else(|| Error::internal("no catalog to finish"))?;
         inner.warnings.append(&mut self.warnings);
-        inner.grid = Grid::from_definition(&inner.definition, boundaries)?;
+        inner.grid = Grid::from_definition(&inner.definition, boundaries.as_deref())?;
         if inner.writer() == Writer::Foreign {
             inner.grid = inner.grid.of_another_writer();
         }

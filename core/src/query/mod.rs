@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::geometry::Shape;
 use crate::{Error, Result};
 
+mod body;
 pub mod datetime;
 
 pub use datetime::Interval;

@@ -10,7 +10,7 @@ use parquet::bloom_filter::Sbbf;
 use parquet::file::metadata::ParquetMetaData;
 
 use crate::error::ResultExt as _;
-use crate::machine::Inflight;
+use crate::machine::{Inflight, Magic};
 use crate::plan::FileScanTask;
 use crate::plan::row_group_evaluator::row_group_might_match;
 use crate::scan::ScanContext;
@@ -254,7 +254,11 @@ impl FileScan {
     fn requests(&mut self, wanted: impl IntoIterator<Item = (Option<usize>, Range<u64>)>) -> Vec<Request> {
         let wanted = wanted.into_iter();
         wanted
-            .map(|(row_group, range)| self.inflight.request(self.task.location.clone(), Span::Bytes(range), row_group))
+            .map(|(row_group, range)| {
+                let ends = range.end == self.task.data_file.file_size_bytes;
+                let request = self.inflight.request(self.task.location.clone(), Span::Bytes(range), row_group);
+                if ends { request.with_magic(Magic::End(footer::MAGIC)) } else { request }
+            })
             .collect()
     }
 

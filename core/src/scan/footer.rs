@@ -11,6 +11,8 @@ use parquet::file::metadata::{
 
 use crate::{Error, Result, limits};
 
+/// How a Parquet file begins and ends.
+pub const MAGIC: &[u8; 4] = b"PAR1";
 /// The last bytes of a file: length of the metadata and the magic (parquet-format, "File Format").
 const TAIL_BYTES: u64 = 8;
 /// The least a Parquet file can have: the magic twice and the length of the metadata.
@@ -25,7 +27,7 @@ pub fn metadata_range(tail: &[u8], file_bytes: u64) -> Result<Range<u64>> {
         return Err(Error::corrupt(format!("a Parquet file cannot have {file_bytes} bytes")));
     };
     match magic {
-        b"PAR1" => {}
+        _ if magic == MAGIC => {}
         b"PARE" => return Err(Error::unsupported("Parquet file with an encrypted footer")),
         _ => return Err(Error::corrupt("not a Parquet file: no magic at its end")),
     }
@@ -35,6 +37,30 @@ pub fn metadata_range(tail: &[u8], file_bytes: u64) -> Result<Range<u64>> {
         Some(start) if length <= limits::FOOTER_BYTES => Ok(start..end),
         _ => Err(Error::corrupt(format!("footer of {length} bytes in a Parquet file of {file_bytes}"))),
     }
+}
+
+/// How many bytes from the end of a file its footer takes, from its last eight bytes or more.
+///
+/// # Errors
+/// As [`metadata_range`].
+pub fn bytes_from_end(tail: &[u8]) -> Result<u64> {
+    // As if the file were as large as may be: how large it is need not be known.
+    let range = metadata_range(tail, u64::MAX)?;
+    Ok(range.end - range.start + TAIL_BYTES)
+}
+
+/// The rows of a file, by its last bytes.
+///
+/// # Errors
+/// As [`metadata_range`], and [`crate::ErrorKind::Corrupt`] if the footer begins before these bytes.
+pub fn rows(tail: &[u8]) -> Result<u64> {
+    let range = metadata_range(tail, tail.len() as u64)?;
+    let bounds = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
+    let footer = bounds.and_then(|(start, end)| tail.get(start..end));
+    let footer = footer.ok_or_else(|| Error::corrupt("a Parquet file ends before its footer does"))?;
+    let metadata = guarded(|| ParquetMetaDataReader::decode_metadata(footer))?;
+    u64::try_from(metadata.file_metadata().num_rows())
+        .map_err(|_| Error::corrupt("a Parquet file says that it has less than no rows"))
 }
 
 /// Parses the metadata and checks it against the file's size.
@@ -117,7 +143,8 @@ fn check(metadata: &ParquetMetaData, file_bytes: u64) -> Result<()> {
     Ok(())
 }
 
-fn chunk_range(chunk: &ColumnChunkMetaData) -> Option<Range<u64>> {
+/// Where the pages of a column chunk lie.
+pub fn chunk_range(chunk: &ColumnChunkMetaData) -> Option<Range<u64>> {
     let start = u64::try_from(chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset())).ok()?;
     let length = u64::try_from(chunk.compressed_size()).ok()?;
     Some(start..start.checked_add(length)?)

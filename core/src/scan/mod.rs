@@ -33,6 +33,13 @@ impl ScanContext {
         let query = &self.query;
         query.ids.is_some() || query.collections.is_some() || query.area.is_some() || query.datetime.is_some()
     }
+
+    /// Whether nothing but area and time has to be tested, and all that pass are wanted.
+    #[must_use]
+    pub fn only_area_or_time(&self) -> bool {
+        let query = &self.query;
+        query.ids.is_none() && query.collections.is_none() && query.max_items.is_none()
+    }
 }
 
 /// Checks that the table has the columns by which the query selects, under the names they have in STAC.
@@ -69,6 +76,8 @@ pub enum Output {
     Items,
     /// Item id and collection id only.
     Ids,
+    /// Those, and what tells the assets.
+    Assets,
 }
 
 #[cfg(test)]

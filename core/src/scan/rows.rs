@@ -10,13 +10,15 @@ use arrow_schema::{Field, Schema as ArrowSchema};
 use bytes::Bytes;
 use parquet::DecodeResult;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, RowFilter};
+use parquet::arrow::arrow_reader::{
+    ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, RowFilter, RowSelection,
+};
 use parquet::arrow::push_decoder::{ParquetPushDecoder, ParquetPushDecoderBuilder};
 use parquet::file::metadata::ParquetMetaData;
 
 use crate::plan::row_group_evaluator::rows_that_might_match;
 use crate::scan::columns::FileColumns;
-use crate::scan::footer::guarded;
+use crate::scan::footer::{self, guarded};
 use crate::scan::predicate::RowPredicate;
 use crate::scan::{Output, ScanContext};
 use crate::stac::schema as stac_schema;
@@ -24,6 +26,12 @@ use crate::{Error, Result};
 
 /// Row groups of one file read at once: one after the other, each would cost two round trips.
 const ROW_GROUPS: usize = 4;
+/// Columns of a row group that are read beside those of the filter at once, and not only after it has spoken, if they
+/// have at most so many bytes: what another round trip costs.
+const AT_ONCE_BYTES: u64 = 512 << 10;
+/// The same where only area and time restrict. Grid, partitions and page indexes have dealt with both before, so most
+/// pages hold a match, and waiting for the filter spares next to nothing.
+const AT_ONCE_BYTES_OF_AREA: u64 = 4 << 20;
 /// Rows decoded at once.
 const BATCH_ROWS: usize = 1024;
 
@@ -47,6 +55,8 @@ pub(super) struct Rows {
 struct Group {
     position: usize,
     decoder: ParquetPushDecoder,
+    /// What is read with the first bytes that the decoder wants.
+    at_once: Vec<Range<u64>>,
     in_flight: usize,
     ready: Option<RecordBatch>,
     finished: bool,
@@ -92,7 +102,10 @@ impl Rows {
                 continue;
             }
             match guarded(|| group.decoder.try_decode())? {
-                DecodeResult::NeedsData(ranges) => {
+                DecodeResult::NeedsData(mut ranges) => {
+                    if !group.at_once.is_empty() {
+                        ranges = std::mem::take(&mut group.at_once);
+                    }
                     if ranges.iter().any(|range| range.start > range.end || range.end > self.file_bytes) {
                         return Err(Error::corrupt("page lies outside its Parquet file"));
                     }
@@ -133,6 +146,7 @@ impl Rows {
         let selection = rows_that_might_match(&self.context.query, &self.columns.leaves(), metadata, row_group);
         let schema = self.metadata.parquet_schema();
         let projection = ProjectionMask::roots(schema, self.output.iter().map(|(root, _)| *root));
+        let at_once = guarded(|| Ok(self.at_once(row_group, selection.as_ref())))?;
         let decoder = guarded(|| {
             let mut builder = ParquetPushDecoderBuilder::new_with_metadata(self.metadata.clone())
                 .with_batch_size(BATCH_ROWS)
@@ -153,14 +167,89 @@ impl Rows {
             }
             Ok(decoder)
         })?;
-        Ok(Group { position: row_group, decoder, in_flight: 0, ready: None, finished: false })
+        Ok(Group { position: row_group, decoder, at_once, in_flight: 0, ready: None, finished: false })
     }
+
+    /// The bytes of all columns that are read of a row group, if that is little enough to be read at once; else none.
+    fn at_once(&self, row_group: usize, selection: Option<&RowSelection>) -> Vec<Range<u64>> {
+        let filter = self.predicate.roots();
+        let schema = self.metadata.parquet_schema();
+        let most = if self.context.only_area_or_time() { AT_ONCE_BYTES_OF_AREA } else { AT_ONCE_BYTES };
+        let metadata = self.metadata.metadata();
+        let widened = selection.map(|selection| widened(selection, metadata.row_group(row_group).num_rows()));
+        let mut ranges = Vec::new();
+        let mut beside_filter = 0;
+        for leaf in 0..schema.num_columns() {
+            let root = schema.get_column_root_idx(leaf);
+            let in_filter = filter.contains(&root);
+            if !in_filter && !self.output.iter().any(|(output, _)| *output == root) {
+                continue;
+            }
+            let selection = if in_filter { widened.as_ref() } else { selection };
+            let column = column_ranges(metadata, row_group, leaf, selection);
+            if !in_filter {
+                beside_filter += column.iter().map(|range| range.end.saturating_sub(range.start)).sum::<u64>();
+            }
+            ranges.extend(column);
+        }
+        let at_hand = |wanted: &Range<u64>| {
+            self.pieces.iter().any(|(held, _)| held.start <= wanted.start && wanted.end <= held.end)
+        };
+        ranges.retain(|range| !at_hand(range));
+        if beside_filter <= most { ranges } else { Vec::new() }
+    }
+}
+
+/// The rows whose values of filter columns the decoder keeps for its output: whole batches.
+fn widened(selection: &RowSelection, rows: i64) -> RowSelection {
+    let rows = usize::try_from(rows).unwrap_or_default();
+    let mut at = 0;
+    let mut batches: Vec<Range<usize>> = Vec::new();
+    for selector in selection.iter() {
+        let range = at..at + selector.row_count;
+        at = range.end;
+        if selector.skip {
+            continue;
+        }
+        let wide = range.start / BATCH_ROWS * BATCH_ROWS..(range.end.div_ceil(BATCH_ROWS) * BATCH_ROWS).min(rows);
+        match batches.last_mut() {
+            Some(last) if wide.start <= last.end => last.end = wide.end.max(last.end),
+            _ => batches.push(wide),
+        }
+    }
+    RowSelection::from_consecutive_ranges(batches.into_iter(), rows)
+}
+
+/// The bytes of one column of a row group: of the pages with selected rows, where it is known which those are.
+fn column_ranges(
+    metadata: &ParquetMetaData,
+    row_group: usize,
+    leaf: usize,
+    selection: Option<&RowSelection>,
+) -> Vec<Range<u64>> {
+    let Some(chunk) = metadata.row_groups().get(row_group).and_then(|group| group.columns().get(leaf)) else {
+        return Vec::new();
+    };
+    let Some(whole) = footer::chunk_range(chunk) else {
+        return Vec::new();
+    };
+    let index = metadata.offset_index().and_then(|index| index.get(row_group)?.get(leaf));
+    let pages = index.map(|index| index.page_locations().as_slice()).unwrap_or_default();
+    let (Some(selection), Some(first)) = (selection, pages.first()) else {
+        return vec![whole];
+    };
+    let dictionary = u64::try_from(first.offset).map(|first| whole.start..first).unwrap_or_default();
+    let dictionary = (!dictionary.is_empty()).then_some(dictionary);
+    dictionary.into_iter().chain(selection.scan_ranges(pages)).collect()
 }
 
 fn output_columns(columns: &FileColumns, output: Output) -> Vec<(usize, String)> {
     let wanted = |name: &str| match output {
         Output::Items => true,
-        Output::Ids => name == stac_schema::ID || name == stac_schema::COLLECTION,
+        Output::Ids => stac_schema::IDENTITY.contains(&name),
+        Output::Assets => {
+            stac_schema::IDENTITY.contains(&name) || [stac_schema::ASSETS, stac_schema::JSON_PATCH].contains(&name)
+        }
     };
     let mut wanted: Vec<(usize, String)> =
         columns.iter().filter(|(name, _)| wanted(name)).map(|(name, root)| (root, name.to_owned())).collect();

@@ -7,15 +7,19 @@ use bytes::Bytes;
 use crate::catalog::Catalog;
 use crate::error::ResultExt as _;
 use crate::grid::Cover;
+use crate::iceberg::avro;
 use crate::iceberg::manifest::{
     DataFile, ManifestContent, ManifestFile, parse_manifest, parse_manifest_list, refuse_deletes,
 };
-use crate::machine::Inflight;
+use crate::machine::{Inflight, Magic};
 use crate::plan::file_evaluator::file_might_match;
 use crate::plan::manifest_evaluator::manifest_might_match;
 use crate::plan::{Cause, Criteria, FileScanTask, PlanColumns, PlanSummary, Verdict, sort_tasks};
 use crate::query::Query;
 use crate::{Error, Machine, Request, RequestId, Result, Span, Step};
+
+/// How manifest lists and manifests begin.
+const AVRO: Magic = Magic::Start(avro::MAGIC);
 
 /// Yields, in one value, the data files of the current snapshot that might hold an answer; sorted by cell, time bin
 /// and path.
@@ -96,10 +100,15 @@ impl ListFiles {
         let Some(snapshot) = catalog.snapshot() else {
             return Ok(Vec::new());
         };
+        if let Some(manifests) = self.catalog.manifest_list().and_then(|bytes| parse_manifest_list(bytes).ok()) {
+            self.manifests = manifests;
+            return Ok(Vec::new());
+        }
         if let Some(stored) = &snapshot.manifest_list {
             self.state = State::ManifestList;
             let location = catalog.resolve(stored)?;
-            return Ok(vec![self.inflight.request(location, Span::Whole, Purpose::ManifestList)]);
+            let request = self.inflight.request(location, Span::Whole, Purpose::ManifestList);
+            return Ok(vec![request.with_magic(AVRO)]);
         }
         self.manifests =
             snapshot.manifests.iter().map(|path| ManifestFile::inline(path, snapshot.snapshot_id)).collect();
@@ -125,7 +134,8 @@ impl ListFiles {
         let mut requests = Vec::with_capacity(self.manifests.len());
         for (position, manifest) in self.manifests.iter().enumerate() {
             let location = self.catalog.resolve(&manifest.manifest_path)?;
-            requests.push(self.inflight.request(location, Span::Whole, Purpose::Manifest(position)));
+            let request = self.inflight.request(location, Span::Whole, Purpose::Manifest(position));
+            requests.push(request.with_magic(AVRO));
         }
         Ok(requests)
     }

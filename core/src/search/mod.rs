@@ -1,31 +1,29 @@
 //! Searches: manifest list, manifests, plan, scan.
 
 mod list;
+mod rows;
 mod window;
 
 pub use crate::plan::FileScanTask;
 pub use list::ListFiles;
+pub use rows::Rows;
 
-use std::collections::{HashSet, VecDeque};
-use std::sync::Arc;
+use std::collections::VecDeque;
 
-use arrow_array::{BooleanArray, RecordBatch};
-use arrow_select::filter::filter_record_batch;
+use arrow_array::RecordBatch;
 use bytes::Bytes;
 use serde_json::{Value, json};
-use xxhash_rust::xxh3::Xxh3;
 
 use crate::catalog::Catalog;
 use crate::error::ResultExt as _;
-use crate::machine::Inflight;
 use crate::plan::PlanSummary;
 use crate::query::Query;
 use crate::scan::file::RowGroupCounts;
 use crate::scan::predicate::Texts;
-use crate::scan::{Output, ScanContext, check_columns};
-use crate::stac::decode::decode_items;
+use crate::scan::{Output, ScanContext};
+use crate::stac::decode::{decode_assets, decode_items};
 use crate::stac::schema as stac_schema;
-use crate::{Error, Machine, RequestId, Result, Step};
+use crate::{Error, Location, Machine, RequestId, Result, Step};
 use window::Window;
 
 /// What a search did beyond planning, so far.
@@ -43,134 +41,41 @@ pub struct ScanSummary {
     pub unreadable_geometries: u64,
 }
 
-/// Yields the items of a catalog that match a query, each once, in the order of cell, time bin and path.
-///
-/// An item is its collection and id: of several rows with both equal, the first in that order is yielded.
+/// Yields the items of a catalog that match a query, one by one: [`Rows`], decoded.
 #[derive(Debug)]
 pub struct Search {
-    stage: Stage,
-    context: Arc<ScanContext>,
-    plan: Option<PlanSummary>,
-    /// Hashes of collection and id: 16 bytes an item, where the names would take a hundred.
-    seen: HashSet<u128>,
-    remaining: Option<u64>,
+    rows: Rows,
     ready: VecDeque<Value>,
-    summary: ScanSummary,
-}
-
-#[derive(Debug)]
-enum Stage {
-    Planning(Box<ListFiles>),
-    Scanning(Box<Window>),
-    Done,
 }
 
 impl Search {
     /// A search over the current snapshot of `catalog`.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Invalid`] for an area the grid cannot place, [`crate::ErrorKind::Corrupt`] for a broken
-    /// name mapping, [`crate::ErrorKind::Unsupported`] as [`check_columns`].
+    /// As [`Rows::new`].
     pub fn new(catalog: &Catalog, query: Query) -> Result<Self> {
-        let list = ListFiles::matching(catalog, query.clone())?;
-        let context = scan_context(catalog, query, Output::Items)?;
-        Ok(Self::over(Stage::Planning(Box::new(list)), context))
+        Ok(Self { rows: Rows::new(catalog, query, Output::Items)?, ready: VecDeque::new() })
     }
 
     /// A search over files of any table whose schema is known.
     pub fn within(context: ScanContext, files: Vec<FileScanTask>) -> Self {
-        let window = Window::new(files, context.query.max_items.is_some(), Inflight::default());
-        Self::over(Stage::Scanning(Box::new(window)), context)
-    }
-
-    fn over(stage: Stage, context: ScanContext) -> Self {
-        Self {
-            stage,
-            remaining: context.query.max_items,
-            context: Arc::new(context),
-            plan: None,
-            seen: HashSet::new(),
-            ready: VecDeque::new(),
-            summary: ScanSummary::default(),
-        }
+        Self { rows: Rows::within(context, files), ready: VecDeque::new() }
     }
 
     /// Yields only `id` and `collection` of each item, for counting: the other columns are not read.
     #[must_use]
     pub fn ids_only(self) -> Self {
-        let context = ScanContext { output: Output::Ids, ..self.context.as_ref().clone() };
-        Self { context: Arc::new(context), ..self }
+        Self { rows: self.rows.with_output(Output::Ids), ..self }
     }
 
     /// What was planned, once it is.
     pub fn plan(&self) -> Option<&PlanSummary> {
-        self.plan.as_ref()
+        self.rows.plan()
     }
 
     /// What was read so far.
     pub fn summary(&self) -> ScanSummary {
-        let mut summary = self.summary;
-        if let Stage::Scanning(window) = &self.stage {
-            window.describe(&mut summary);
-        }
-        summary
-    }
-
-    fn finish(&mut self) {
-        self.summary = self.summary();
-        self.stage = Stage::Done;
-    }
-
-    /// The rows of a batch that are not copies of rows seen before, at most as many as are still wanted.
-    fn first_copies(&mut self, batch: &RecordBatch) -> BooleanArray {
-        let texts = |name| Texts::of(batch.column_by_name(name));
-        let (ids, collections) = (texts(stac_schema::ID), texts(stac_schema::COLLECTION));
-        let fresh = (0..batch.num_rows()).map(|row| {
-            if self.remaining == Some(0) {
-                return false;
-            }
-            // A row without an id is no copy of anything.
-            let fresh = ids.at(row).is_none_or(|id| self.seen.insert(identity(collections.at(row), id)));
-            if fresh {
-                self.remaining = self.remaining.map(|remaining| remaining - 1);
-            }
-            fresh
-        });
-        fresh.collect::<Vec<bool>>().into()
-    }
-
-    fn take(&mut self, batch: &RecordBatch) -> Result<()> {
-        self.summary.rows_matched += batch.num_rows() as u64;
-        let fresh = self.first_copies(batch);
-        let batch = filter_record_batch(batch, &fresh)
-            .map_err(|error| Error::internal("cannot pick rows of a batch").caused_by(error))?;
-        let items = match self.context.output {
-            Output::Items => decode_items(&batch)?,
-            Output::Ids => identities(&batch),
-        };
-        self.summary.items += items.len() as u64;
-        self.ready.extend(items);
-        Ok(())
-    }
-
-    fn scan(&mut self) -> Result<Option<Step<Value>>> {
-        let Stage::Scanning(window) = &mut self.stage else {
-            return Ok(None);
-        };
-        match window.step(&self.context)? {
-            Step::NeedsData(requests) => Ok(Some(Step::NeedsData(requests))),
-            Step::Data((location, batch)) => {
-                self.take(&batch).context("location", location)?;
-                if self.remaining == Some(0) {
-                    self.finish();
-                }
-                Ok(None)
-            }
-            Step::Finished => {
-                self.finish();
-                Ok(None)
-            }
-        }
+        self.rows.summary()
     }
 }
 
@@ -182,68 +87,36 @@ impl Machine for Search {
             if let Some(item) = self.ready.pop_front() {
                 return Ok(Step::Data(item));
             }
-            match &mut self.stage {
-                Stage::Done => return Ok(Step::Finished),
-                // Nothing is wanted: not even the plan.
-                _ if self.remaining == Some(0) => self.finish(),
-                Stage::Planning(list) => match list.step()? {
-                    Step::NeedsData(requests) => return Ok(Step::NeedsData(requests)),
-                    Step::Data(files) => {
-                        self.plan = list.plan().cloned();
-                        let window = Window::new(files, self.remaining.is_some(), list.numbering());
-                        self.stage = Stage::Scanning(Box::new(window));
-                    }
-                    Step::Finished => self.finish(),
-                },
-                Stage::Scanning(_) => {
-                    if let Some(step) = self.scan()? {
-                        return Ok(step);
-                    }
+            match self.rows.step()? {
+                Step::NeedsData(requests) => return Ok(Step::NeedsData(requests)),
+                Step::Finished => return Ok(Step::Finished),
+                Step::Data((location, batch)) => {
+                    self.ready = decode(&location, &batch, self.rows.context().output)?.into();
                 }
             }
         }
     }
 
     fn supply(&mut self, id: RequestId, bytes: Bytes) -> Result<()> {
-        match &mut self.stage {
-            Stage::Planning(list) => list.supply(id, bytes),
-            Stage::Scanning(window) => window.supply(id, bytes),
-            // A late answer to a request that is no longer of use.
-            Stage::Done => Ok(()),
-        }
+        self.rows.supply(id, bytes)
     }
 
     fn fail(&mut self, id: RequestId, error: Error) -> Result<()> {
-        match &mut self.stage {
-            Stage::Planning(list) => list.fail(id, error),
-            Stage::Scanning(window) => window.fail(id, error),
-            Stage::Done => Ok(()),
-        }
+        self.rows.fail(id, error)
     }
 }
 
-/// What scans of the current snapshot of `catalog` share.
-fn scan_context(catalog: &Catalog, query: Query, output: Output) -> Result<ScanContext> {
-    let metadata = catalog.metadata();
-    check_columns(&query, metadata.schema())?;
-    Ok(ScanContext {
-        query: Arc::new(query),
-        schema: Arc::new(metadata.schema().clone()),
-        name_mapping: metadata.name_mapping()?.map(Arc::new),
-        output,
-    })
-}
-
-/// A hash of collection and id; with 128 bits, two of a thousand million items share one in 10^20 catalogs.
-fn identity(collection: Option<&str>, id: &str) -> u128 {
-    let mut hash = Xxh3::new();
-    hash.update(&[u8::from(collection.is_some())]);
-    let collection = collection.unwrap_or_default();
-    // The length keeps ("a", "bc") apart from ("ab", "c").
-    hash.update(&(collection.len() as u64).to_le_bytes());
-    hash.update(collection.as_bytes());
-    hash.update(id.as_bytes());
-    hash.digest128()
+/// The values of a batch that [`Rows`] yielded: items, or what `output` leaves of them.
+///
+/// # Errors
+/// Those of decoding, with the data file.
+pub fn decode(location: &Location, batch: &RecordBatch, output: Output) -> Result<Vec<Value>> {
+    let values = match output {
+        Output::Items => decode_items(batch),
+        Output::Ids => Ok(identities(batch)),
+        Output::Assets => decode_assets(batch),
+    };
+    values.context("location", location)
 }
 
 fn identities(batch: &RecordBatch) -> Vec<Value> {

@@ -14,8 +14,10 @@ use crate::scan::file::{FileScan, RowGroupCounts};
 use crate::search::ScanSummary;
 use crate::{Error, Location, Machine, Request, RequestId, Result, Step};
 
-/// Files read at once. Browsers open six connections to a host, HTTP/2 and object stores stand many more.
-const FILES: usize = 16;
+/// Most files read at once: those of one cell and every year of the satellites are one round trip.
+const FILES: usize = 64;
+/// Bytes asked for by the files read at once, beyond which only the first of them asks for more.
+const BYTES: u64 = 64 << 20;
 /// Files read at once by a search that may end early, at first.
 const FIRST_FILES: usize = 2;
 
@@ -37,6 +39,7 @@ struct Slot {
     scan: FileScan,
     ready: Option<RecordBatch>,
     finished: bool,
+    asked_bytes: u64,
 }
 
 impl Window {
@@ -88,7 +91,7 @@ impl Window {
         while self.open.len() < self.files {
             let Some(task) = self.tasks.pop_front() else { break };
             let scan = FileScan::new(task, Arc::clone(context), Arc::clone(&self.unreadable));
-            self.open.push_back(Slot { number: self.opened, scan, ready: None, finished: false });
+            self.open.push_back(Slot { number: self.opened, scan, ready: None, finished: false, asked_bytes: 0 });
             self.opened += 1;
         }
     }
@@ -96,13 +99,23 @@ impl Window {
     /// Takes every file as far as its bytes and its turn allow.
     fn advance(&mut self) -> Result<Vec<Request>> {
         let mut requests = Vec::new();
-        for slot in self.open.iter_mut().filter(|slot| slot.ready.is_none() && !slot.finished) {
+        let mut asked_bytes: u64 = self.open.iter().map(|slot| slot.asked_bytes).sum();
+        for (position, slot) in self.open.iter_mut().enumerate() {
+            if position > 0 && asked_bytes >= BYTES {
+                break;
+            }
+            if slot.ready.is_some() || slot.finished {
+                continue;
+            }
             match slot.scan.step()? {
                 Step::Data(batch) => slot.ready = Some(batch),
                 Step::Finished => slot.finished = true,
                 Step::NeedsData(wanted) => {
-                    let own = wanted.into_iter().map(|request| {
-                        self.inflight.request(request.location, request.range, (slot.number, request.id))
+                    let bytes: u64 = wanted.iter().map(|request| request.range.most_bytes()).sum();
+                    slot.asked_bytes += bytes;
+                    asked_bytes += bytes;
+                    let own = wanted.into_iter().map(|Request { id, location, range, magic, .. }| {
+                        self.inflight.request(location, range, (slot.number, id)).with_magic(magic)
                     });
                     requests.extend(own);
                 }

@@ -61,17 +61,34 @@ pub fn decode_items(batch: &RecordBatch) -> Result<Vec<Value>> {
         }
         items.push(Value::Object(item));
     }
-    apply_patches(batch, &mut items)?;
+    apply_patches(batch, &mut items, None)?;
     Ok(items)
 }
 
-fn apply_patches(batch: &RecordBatch, items: &mut [Value]) -> Result<()> {
+/// The assets of a batch's rows: objects with `assets` and nothing else. Needs no columns but those that tell them.
+///
+/// # Errors
+/// As [`decode_items`].
+pub fn decode_assets(batch: &RecordBatch) -> Result<Vec<Value>> {
+    let mut values = match batch.column_by_name(schema::ASSETS) {
+        Some(column) => top_level_values(schema::ASSETS, column).context("column", schema::ASSETS)?,
+        None => Vec::new(),
+    };
+    values.resize(batch.num_rows(), Value::Null);
+    let object = |assets: Value| json!({ schema::ASSETS: if assets.is_null() { json!({}) } else { assets } });
+    let mut items: Vec<Value> = values.into_iter().map(object).collect();
+    apply_patches(batch, &mut items, Some(schema::ASSETS))?;
+    Ok(items)
+}
+
+/// Applies the patches, or what of them lies below one `member`.
+fn apply_patches(batch: &RecordBatch, items: &mut [Value], member: Option<&str>) -> Result<()> {
     let Some(column) = batch.column_by_name(schema::JSON_PATCH) else {
         return Ok(());
     };
     for (item, text) in items.iter_mut().zip(texts(column).context("column", schema::JSON_PATCH)?) {
         if let Some(text) = text {
-            patch::apply(item, text)?;
+            patch::apply_below(item, text, member)?;
         }
     }
     Ok(())

@@ -4,6 +4,7 @@
 //! and `json_patch` holds, as an RFC 6902 patch, what those columns cannot say. So whatever is valid goes in, and
 //! comes out as it was: `decode(encode(item)) == item` as JSON values.
 
+pub mod arrow;
 pub mod decode;
 #[cfg(feature = "write")]
 pub mod encode;

@@ -48,10 +48,15 @@ pub(crate) fn whole_number(float: f64) -> Option<i128> {
 /// [`crate::ErrorKind::Corrupt`] for a text that is no patch or does not fit the item,
 /// [`crate::ErrorKind::Unsupported`] for another operation.
 pub fn apply(item: &mut Value, text: &str) -> Result<()> {
+    apply_below(item, text, None)
+}
+
+/// As [`apply`], for an item of which only one `member` is there: what is said of others is left out.
+pub(super) fn apply_below(item: &mut Value, text: &str, member: Option<&str>) -> Result<()> {
     if text.len() > limits::ITEM_BYTES {
         return Err(Error::corrupt(format!("`json_patch` of {} bytes exceeds the limit", text.len())));
     }
-    let patch: Patch =
+    let mut patch: Patch =
         serde_json::from_str(text).map_err(|error| Error::corrupt("`json_patch` is no JSON Patch").caused_by(error))?;
     for operation in patch.iter() {
         let (PatchOperation::Add(_) | PatchOperation::Replace(_) | PatchOperation::Remove(_)) = operation else {
@@ -60,6 +65,9 @@ pub fn apply(item: &mut Value, text: &str) -> Result<()> {
         if operation.path().tokens().count() > limits::DEPTH {
             return Err(Error::corrupt("`json_patch` has a path deeper than the limit"));
         }
+    }
+    if let Some(member) = member {
+        patch.0.retain(|operation| operation.path().first().is_none_or(|first| first.decoded() == member));
     }
     json_patch::patch_unsafe(item, &patch)
         .map_err(|error| Error::corrupt("`json_patch` does not fit its row").caused_by(error))?;

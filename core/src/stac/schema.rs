@@ -65,6 +65,9 @@ const RESERVED: [&str; 12] = [
     JSON_PATCH,
 ];
 
+/// The columns by which two rows are known to be copies of one item.
+pub const IDENTITY: [&str; 2] = [ID, COLLECTION];
+
 /// The 28 columns of every catalog, also those of the Python program: position + 1 is the Iceberg field id.
 const CONTRACT: [(&str, PrimitiveType); 28] = [
     (ID, PrimitiveType::String),

@@ -13,12 +13,13 @@ mod sample;
 mod search;
 mod stats;
 
-use earthcatalog::driver::{Driver, RequestLog};
+use earthcatalog::driver::Driver;
 use earthcatalog::read;
 use earthcatalog::store::Stores;
 use earthcatalog_core::Location;
 use earthcatalog_core::catalog::stats::{PartitionStats, stats};
 use earthcatalog_core::catalog::{Catalog, OpenOptions};
+use earthcatalog_core::reads::RequestLog;
 
 use crate::cli::{Cli, Command, Common};
 use crate::report::say;

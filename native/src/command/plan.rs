@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use earthcatalog::driver::RequestLog;
 use earthcatalog::read::SearchReport;
+use earthcatalog_core::reads::RequestLog;
 use earthcatalog_core::search::ScanSummary;
 use serde_json::{Value, json};
 

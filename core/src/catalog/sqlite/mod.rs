@@ -10,7 +10,8 @@ use std::ops::Range;
 use crate::{Error, ErrorKind, Result, limits};
 use btree::Walk;
 
-const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+/// How a database begins (SQLite, "Database File Format", 1.3.1).
+pub(super) const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// Size of the header at the start of page 1.
 pub const HEADER_BYTES: u64 = 100;
 const SCHEMA_ROOT: u32 = 1;

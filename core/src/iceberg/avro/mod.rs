@@ -14,7 +14,8 @@ pub use cursor::Cursor;
 pub(super) use cursor::unexpected;
 pub use schema::{Node, RecordField};
 
-const MAGIC: &[u8; 4] = b"Obj\x01";
+/// How an object container file begins.
+pub(crate) const MAGIC: &[u8; 4] = b"Obj\x01";
 const SYNC_BYTES: usize = 16;
 
 /// Reads the header of an object container file.

@@ -1,0 +1,209 @@
+//! The rows that match a query, each item once: what every kind of answer is made from.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow_array::{BooleanArray, RecordBatch};
+use arrow_select::filter::filter_record_batch;
+use bytes::Bytes;
+use xxhash_rust::xxh3::Xxh3;
+
+use super::{ListFiles, ScanSummary, Window};
+use crate::catalog::Catalog;
+use crate::error::ResultExt as _;
+use crate::machine::Inflight;
+use crate::plan::{FileScanTask, PlanSummary};
+use crate::query::Query;
+use crate::scan::predicate::Texts;
+use crate::scan::{Output, ScanContext, check_columns};
+use crate::stac::schema as stac_schema;
+use crate::{Error, Location, Machine, RequestId, Result, Step};
+
+/// Yields the rows of a catalog that match a query, each item once, in the order of cell, time bin and path, with the
+/// data file they come from. Batches are never empty; they hold the columns that the file and the output have.
+///
+/// An item is its collection and id: of several rows with both equal, the first in that order is yielded.
+#[derive(Debug)]
+pub struct Rows {
+    stage: Stage,
+    context: Arc<ScanContext>,
+    plan: Option<PlanSummary>,
+    /// Hashes of collection and id: 16 bytes an item, where the names would take a hundred.
+    seen: HashSet<u128>,
+    remaining: Option<u64>,
+    summary: ScanSummary,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Planning(Box<ListFiles>),
+    Scanning(Box<Window>),
+    Done,
+}
+
+impl Rows {
+    /// The rows of the current snapshot of `catalog`.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Invalid`] for an area the grid cannot place, [`crate::ErrorKind::Corrupt`] for a broken
+    /// name mapping, [`crate::ErrorKind::Unsupported`] as [`check_columns`].
+    pub fn new(catalog: &Catalog, query: Query, output: Output) -> Result<Self> {
+        let list = ListFiles::matching(catalog, query.clone())?;
+        let context = scan_context(catalog, query, output)?;
+        Ok(Self::over(Stage::Planning(Box::new(list)), context))
+    }
+
+    /// The rows of files of any table whose schema is known.
+    pub fn within(context: ScanContext, files: Vec<FileScanTask>) -> Self {
+        let window = Window::new(files, context.query.max_items.is_some(), Inflight::default());
+        Self::over(Stage::Scanning(Box::new(window)), context)
+    }
+
+    fn over(stage: Stage, context: ScanContext) -> Self {
+        Self {
+            stage,
+            remaining: context.query.max_items,
+            context: Arc::new(context),
+            plan: None,
+            seen: HashSet::new(),
+            summary: ScanSummary::default(),
+        }
+    }
+
+    pub(super) fn context(&self) -> &ScanContext {
+        &self.context
+    }
+
+    pub(super) fn with_output(self, output: Output) -> Self {
+        let context = ScanContext { output, ..self.context.as_ref().clone() };
+        Self { context: Arc::new(context), ..self }
+    }
+
+    /// What was planned, once it is.
+    pub fn plan(&self) -> Option<&PlanSummary> {
+        self.plan.as_ref()
+    }
+
+    /// What was read so far.
+    pub fn summary(&self) -> ScanSummary {
+        let mut summary = self.summary;
+        if let Stage::Scanning(window) = &self.stage {
+            window.describe(&mut summary);
+        }
+        summary
+    }
+
+    fn finish(&mut self) {
+        self.summary = self.summary();
+        self.stage = Stage::Done;
+    }
+
+    /// The rows of a batch that are not copies of rows seen before, at most as many as are still wanted.
+    fn first_copies(&mut self, batch: &RecordBatch) -> BooleanArray {
+        let texts = |name| Texts::of(batch.column_by_name(name));
+        let (ids, collections) = (texts(stac_schema::ID), texts(stac_schema::COLLECTION));
+        let fresh = (0..batch.num_rows()).map(|row| {
+            if self.remaining == Some(0) {
+                return false;
+            }
+            // A row without an id is no copy of anything.
+            let fresh = ids.at(row).is_none_or(|id| self.seen.insert(identity(collections.at(row), id)));
+            if fresh {
+                self.remaining = self.remaining.map(|remaining| remaining - 1);
+            }
+            fresh
+        });
+        fresh.collect::<Vec<bool>>().into()
+    }
+
+    fn take(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
+        self.summary.rows_matched += batch.num_rows() as u64;
+        let fresh = self.first_copies(batch);
+        let batch = filter_record_batch(batch, &fresh)
+            .map_err(|error| Error::internal("cannot pick rows of a batch").caused_by(error))?;
+        self.summary.items += batch.num_rows() as u64;
+        if self.remaining == Some(0) {
+            self.finish();
+        }
+        Ok(batch)
+    }
+}
+
+impl Machine for Rows {
+    type Output = (Location, RecordBatch);
+
+    fn step(&mut self) -> Result<Step<Self::Output>> {
+        loop {
+            let step = match &mut self.stage {
+                Stage::Done => return Ok(Step::Finished),
+                // Nothing is wanted: not even the plan.
+                _ if self.remaining == Some(0) => {
+                    self.finish();
+                    continue;
+                }
+                Stage::Planning(list) => match list.step()? {
+                    Step::NeedsData(requests) => return Ok(Step::NeedsData(requests)),
+                    Step::Data(files) => {
+                        self.plan = list.plan().cloned();
+                        let window = Window::new(files, self.remaining.is_some(), list.numbering());
+                        self.stage = Stage::Scanning(Box::new(window));
+                        continue;
+                    }
+                    Step::Finished => Step::Finished,
+                },
+                Stage::Scanning(window) => window.step(&self.context)?,
+            };
+            match step {
+                Step::NeedsData(requests) => return Ok(Step::NeedsData(requests)),
+                Step::Finished => self.finish(),
+                Step::Data((location, batch)) => {
+                    let batch = self.take(&batch).context("location", &location)?;
+                    if batch.num_rows() > 0 {
+                        return Ok(Step::Data((location, batch)));
+                    }
+                }
+            }
+        }
+    }
+
+    fn supply(&mut self, id: RequestId, bytes: Bytes) -> Result<()> {
+        match &mut self.stage {
+            Stage::Planning(list) => list.supply(id, bytes),
+            Stage::Scanning(window) => window.supply(id, bytes),
+            // A late answer to a request that is no longer of use.
+            Stage::Done => Ok(()),
+        }
+    }
+
+    fn fail(&mut self, id: RequestId, error: Error) -> Result<()> {
+        match &mut self.stage {
+            Stage::Planning(list) => list.fail(id, error),
+            Stage::Scanning(window) => window.fail(id, error),
+            Stage::Done => Ok(()),
+        }
+    }
+}
+
+/// What scans of the current snapshot of `catalog` share.
+fn scan_context(catalog: &Catalog, query: Query, output: Output) -> Result<ScanContext> {
+    let metadata = catalog.metadata();
+    check_columns(&query, metadata.schema())?;
+    Ok(ScanContext {
+        query: Arc::new(query),
+        schema: Arc::new(metadata.schema().clone()),
+        name_mapping: metadata.name_mapping()?.map(Arc::new),
+        output,
+    })
+}
+
+/// A hash of collection and id; with 128 bits, two of a thousand million items share one in 10^20 catalogs.
+fn identity(collection: Option<&str>, id: &str) -> u128 {
+    let mut hash = Xxh3::new();
+    hash.update(&[u8::from(collection.is_some())]);
+    let collection = collection.unwrap_or_default();
+    // The length keeps ("a", "bc") apart from ("ab", "c").
+    hash.update(&(collection.len() as u64).to_le_bytes());
+    hash.update(collection.as_bytes());
+    hash.update(id.as_bytes());
+    hash.digest128()
+}
