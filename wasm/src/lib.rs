@@ -1,19 +1,35 @@
-//! The core compiled to WebAssembly: a catalog read step by step by a host that brings the bytes.
+//! The core compiled to WebAssembly, with the one driver that reads over `fetch`.
 //!
-//! Everything crosses as JSON text or bytes, errors too, so that a host needs no more than strings and numbers. The
-//! exports go through `wasm-bindgen` and not through plain `extern "C"`: handing memory over by hand takes `unsafe`,
-//! and none is allowed in this workspace. What it leaves to import is named `__wbindgen_placeholder__`; an import from
-//! `env` would be C code or a system call that slipped in.
+//! JavaScript sees two classes: a [`Catalog`], and a [`Run`] for everything that reads. The package's own JavaScript
+//! stands before them and is what users see.
 
-mod reading;
+mod address;
+mod body;
+mod cache;
+mod catalog;
+mod convert;
+mod driver;
+mod explain;
+mod flight;
+mod host;
+mod http;
+mod inbox;
+mod run;
+mod task;
+mod turns;
 
+use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-pub use reading::Reading;
+pub use catalog::Catalog;
+pub use run::Run;
 
-/// The version of this module.
-#[wasm_bindgen]
-#[must_use]
-pub fn version() -> String {
-    env!("CARGO_PKG_VERSION").to_owned()
+/// Begins to open the catalog at `url`: its folder, its `earthcatalog.db`, or a table's metadata object. The run yields
+/// a [`Catalog`].
+///
+/// `options` may have `fetch`, `headers` (pairs of texts), `resolve`, `cacheBytes`, `concurrency` and `timeoutMs`.
+#[wasm_bindgen(js_name = openCatalog)]
+pub fn open_catalog(url: &str, options: &JsValue) -> Result<Run, JsValue> {
+    let host = host::Host::new(url, options).map_err(|error| convert::error_to_js(&error))?;
+    Ok(Run::open(host))
 }

@@ -1,0 +1,250 @@
+//! What can be asked of an opened catalog, as machines that yield JavaScript values.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_ipc::writer::StreamWriter;
+use arrow_schema::SchemaRef;
+use bytes::Bytes;
+use earthcatalog_core::catalog::Catalog;
+use earthcatalog_core::catalog::hash_index::UniqueItems;
+use earthcatalog_core::catalog::stats::{stats, top_cells};
+use earthcatalog_core::plan::PlanSummary;
+use earthcatalog_core::query::Query;
+use earthcatalog_core::scan::Output;
+use earthcatalog_core::search::{FileScanTask, ListFiles, Rows, ScanSummary, decode};
+use earthcatalog_core::stac::arrow::{conform, table_schema};
+use earthcatalog_core::{Error, Machine, RequestId, Result, Step};
+use js_sys::Uint8Array;
+use serde_json::Value;
+use wasm_bindgen::JsValue;
+
+use crate::convert::{json_to_js, object_to_js};
+
+/// What is asked.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// Items, a batch at a time.
+    Items(Query),
+    /// How many items, a batch at a time.
+    Count(Query),
+    /// The addresses of one asset of each item that has it, a batch at a time.
+    Uris(Query, String),
+    /// Rows as an Arrow IPC stream, a piece at a time.
+    Arrow(Query),
+    /// What of the catalog a search would read, and nothing of it.
+    Plan(Query),
+    /// The addresses of these files.
+    Files(Query),
+    /// The statistics of every partition.
+    Stats,
+    /// The statistics of the fullest cells.
+    TopCells(usize),
+    /// The number of different items.
+    UniqueItems,
+}
+
+/// A job being done.
+#[derive(Debug)]
+pub(crate) struct Task {
+    machine: Kind,
+    catalog: Catalog,
+    finished: bool,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Rows(Box<Rows>, Form),
+    List(Box<ListFiles>, Listing),
+    Unique(UniqueItems),
+}
+
+/// What becomes of matching rows.
+#[derive(Debug)]
+enum Form {
+    Items,
+    Count,
+    Uris(String),
+    Arrow(Box<Stream>),
+}
+
+/// What becomes of the list of files.
+#[derive(Clone, Copy, Debug)]
+enum Listing {
+    Plan,
+    Files,
+    Stats,
+    TopCells(usize),
+}
+
+struct Stream {
+    schema: SchemaRef,
+    /// None when the end is written.
+    writer: Option<StreamWriter<Vec<u8>>>,
+}
+
+impl std::fmt::Debug for Stream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stream").field("schema", &self.schema).finish_non_exhaustive()
+    }
+}
+
+impl Task {
+    /// Begins a job.
+    ///
+    /// # Errors
+    /// Those of [`Rows::new`] and [`ListFiles::matching`].
+    pub(crate) fn new(catalog: &Catalog, job: &Job) -> Result<Self> {
+        let rows = |query: &Query, output, form| {
+            Ok::<_, Error>(Kind::Rows(Box::new(Rows::new(catalog, query.clone(), output)?), form))
+        };
+        let list = |query: &Query, listing| {
+            Ok::<_, Error>(Kind::List(Box::new(ListFiles::matching(catalog, query.clone())?), listing))
+        };
+        let all = |listing| Kind::List(Box::new(ListFiles::all(catalog)), listing);
+        let machine = match job {
+            Job::Items(query) => rows(query, Output::Items, Form::Items)?,
+            Job::Count(query) => rows(query, Output::Ids, Form::Count)?,
+            Job::Uris(query, asset) => rows(query, Output::Assets, Form::Uris(asset.clone()))?,
+            Job::Arrow(query) => rows(query, Output::Items, Form::Arrow(Box::new(Stream::new(catalog)?)))?,
+            Job::Plan(query) => list(query, Listing::Plan)?,
+            Job::Files(query) => list(query, Listing::Files)?,
+            Job::Stats => all(Listing::Stats),
+            Job::TopCells(most) => all(Listing::TopCells(*most)),
+            Job::UniqueItems => Kind::Unique(UniqueItems::new(catalog)),
+        };
+        Ok(Self { machine, catalog: catalog.clone(), finished: false })
+    }
+
+    /// The catalog, as the job found it.
+    pub(crate) fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// What was planned, so far as it is.
+    pub(crate) fn plan(&self) -> PlanSummary {
+        let plan = match &self.machine {
+            Kind::Rows(rows, _) => rows.plan(),
+            Kind::List(list, _) => list.plan(),
+            Kind::Unique(_) => None,
+        };
+        plan.cloned().unwrap_or_default()
+    }
+
+    /// What was read of data files so far.
+    pub(crate) fn summary(&self) -> ScanSummary {
+        if let Kind::Rows(rows, _) = &self.machine { rows.summary() } else { ScanSummary::default() }
+    }
+
+    /// What follows the last batch.
+    fn last(&mut self) -> Result<Option<JsValue>> {
+        if std::mem::replace(&mut self.finished, true) {
+            return Ok(None);
+        }
+        match &mut self.machine {
+            Kind::Rows(_, Form::Arrow(stream)) => stream.end(),
+            Kind::Unique(_) => Ok(Some(JsValue::NULL)),
+            _ => Ok(None),
+        }
+    }
+}
+
+impl Machine for Task {
+    type Output = JsValue;
+
+    fn step(&mut self) -> Result<Step<JsValue>> {
+        let value = match &mut self.machine {
+            Kind::Rows(rows, form) => match rows.step()? {
+                Step::NeedsData(requests) => return Ok(Step::NeedsData(requests)),
+                Step::Data((location, batch)) => Some(match form {
+                    Form::Items => json_to_js(&decode(&location, &batch, Output::Items)?)?,
+                    Form::Count => number(batch.num_rows()),
+                    Form::Uris(asset) => json_to_js(&uris(&decode(&location, &batch, Output::Assets)?, asset))?,
+                    Form::Arrow(stream) => stream.write(&conform(&batch, &stream.schema)?)?,
+                }),
+                Step::Finished => None,
+            },
+            Kind::List(list, listing) => match list.step()? {
+                Step::NeedsData(requests) => return Ok(Step::NeedsData(requests)),
+                Step::Data(_) if matches!(listing, Listing::Plan) => Some(object_to_js(&list.plan())?),
+                Step::Data(files) => Some(listed(&self.catalog, &files, *listing)?),
+                Step::Finished => None,
+            },
+            Kind::Unique(unique) => match unique.step()? {
+                Step::NeedsData(requests) => return Ok(Step::NeedsData(requests)),
+                Step::Data(items) => {
+                    self.finished = true;
+                    Some(json_to_js(&items)?)
+                }
+                Step::Finished => None,
+            },
+        };
+        let value = if let Some(value) = value { Some(value) } else { self.last()? };
+        Ok(value.map_or(Step::Finished, Step::Data))
+    }
+
+    fn supply(&mut self, id: RequestId, bytes: Bytes) -> Result<()> {
+        match &mut self.machine {
+            Kind::Rows(rows, _) => rows.supply(id, bytes),
+            Kind::List(list, _) => list.supply(id, bytes),
+            Kind::Unique(unique) => unique.supply(id, bytes),
+        }
+    }
+
+    fn fail(&mut self, id: RequestId, error: Error) -> Result<()> {
+        match &mut self.machine {
+            Kind::Rows(rows, _) => rows.fail(id, error),
+            Kind::List(list, _) => list.fail(id, error),
+            Kind::Unique(unique) => unique.fail(id, error),
+        }
+    }
+}
+
+impl Stream {
+    fn new(catalog: &Catalog) -> Result<Self> {
+        let schema = table_schema(catalog.metadata().schema())?;
+        let writer = StreamWriter::try_new(Vec::new(), &schema).map_err(unwritable)?;
+        Ok(Self { schema, writer: Some(writer) })
+    }
+
+    fn write(&mut self, batch: &RecordBatch) -> Result<JsValue> {
+        let writer = self.writer.as_mut().ok_or_else(|| Error::internal("rows after the end of a stream"))?;
+        writer.write(batch).map_err(unwritable)?;
+        Ok(bytes_to_js(&std::mem::take(writer.get_mut())))
+    }
+
+    /// The end of the stream, and its schema if there were no rows.
+    fn end(&mut self) -> Result<Option<JsValue>> {
+        let Some(mut writer) = self.writer.take() else { return Ok(None) };
+        writer.finish().map_err(unwritable)?;
+        Ok(Some(bytes_to_js(&std::mem::take(writer.get_mut()))))
+    }
+}
+
+fn unwritable(error: arrow_schema::ArrowError) -> Error {
+    Error::internal("rows cannot be written as Arrow").caused_by(error)
+}
+
+fn bytes_to_js(bytes: &[u8]) -> JsValue {
+    Uint8Array::from(bytes).into()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a batch has some thousand rows")]
+fn number(rows: usize) -> JsValue {
+    (rows as f64).into()
+}
+
+fn uris<'v>(items: &'v [Value], asset: &str) -> Vec<&'v Value> {
+    let href = |item: &'v Value| item.get("assets")?.get(asset)?.get("href").filter(|href| href.is_string());
+    items.iter().filter_map(href).collect()
+}
+
+fn listed(catalog: &Catalog, files: &[FileScanTask], listing: Listing) -> Result<JsValue> {
+    let partitions = || stats(files.iter().map(|task| Arc::as_ref(&task.data_file)), catalog.metadata());
+    match listing {
+        Listing::Plan => Ok(JsValue::NULL),
+        Listing::Files => json_to_js(&files.iter().map(|task| task.location.as_str()).collect::<Vec<_>>()),
+        Listing::Stats => object_to_js(&partitions()),
+        Listing::TopCells(most) => object_to_js(&top_cells(&partitions(), most)),
+    }
+}
