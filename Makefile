@@ -3,25 +3,25 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test setup lint unit wasm interop clean
+.PHONY: help demo test setup lint unit npm js interop bench-web clean
 
 # A backtrace of every expected panic would bury the one that matters.
 export RUST_BACKTRACE := 0
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):[^#]*## */  make \1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):[^#]*## */  make \1\t/p' Makefile | expand -t 18
 
 demo: ## build, make a sample archive, ingest it, search it (DEMO_ITEMS=5000)
 	tests/setup.sh build
 	cargo build --locked --release --package earthcatalog
 	tests/demo.sh target/release/earthcatalog target/demo $(or $(DEMO_ITEMS),5000)
 
-test: setup lint unit wasm interop ## everything that must pass: set-up, lint, all tests
+test: setup lint unit js interop ## everything that must pass: set-up, lint, all tests
 	@echo
-	@echo "make test: lint, unit tests, wasm and Python interoperation passed"
+	@echo "make test: lint, unit tests, the npm package and Python interoperation passed"
 
 setup: ## install what is missing
-	tests/setup.sh build lint wasm
+	tests/setup.sh build lint wasm js
 
 lint: ## formatting, clippy and documentation without a warning
 	cargo fmt --all --check
@@ -36,18 +36,32 @@ unit: ## all Rust tests
 	fi
 	cargo test --locked --workspace --doc --quiet
 
-wasm: ## build the core for the browser, check that it imports nothing, read a catalog with it
+npm: ## make the npm package: target/npm/earthcatalog-VERSION.tgz
+	tests/setup.sh wasm
 	wasm/build.sh
+	npm ci --prefix wasm --no-fund --no-audit --silent
+	node wasm/npm.mjs
+	node wasm/size.mjs
+
+js: npm ## test the npm package in Node, in Chromium and in bundlers
+	tests/setup.sh js
 	cargo build --locked --workspace --bins
-	rm -rf target/wasm/check && mkdir -p target/wasm/check
-	target/debug/earthcatalog sample target/wasm/check/archive --items 50
-	target/debug/earthcatalog init target/wasm/check/catalog
-	target/debug/earthcatalog ingest target/wasm/check/catalog target/wasm/check/archive/items.ndjson.gz
-	node wasm/check.mjs target/wasm/wasm32-unknown-unknown/debug/earthcatalog_wasm.wasm target/wasm/check/catalog 50
+	npm ci --prefix tests/js --no-fund --no-audit --silent
+	npm ci --prefix tests/js/packaging --no-fund --no-audit --silent
+	rm -rf target/js
+	node tests/js/catalogs.mjs
+	cd tests/js && node --test
 
 interop: ## what we write is read by PyIceberg, DuckDB, geopandas and Polars
 	cargo build --locked --workspace --bins
 	tests/python/run.sh target/debug/earthcatalog
+
+bench-web: npm ## measure searches in Chromium beside other readers (BENCH_RUNS=3)
+	tests/setup.sh build js
+	cargo build --locked --workspace --bins
+	npm ci --prefix tests/js --no-fund --no-audit --silent
+	npm ci --prefix tests/bench --no-fund --no-audit --silent
+	node tests/bench/web.mjs
 
 clean: ## remove everything that was built
 	rm -rf target

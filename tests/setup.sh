@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing for the named jobs: build, lint, wasm. Quick when nothing is.
+# Installs what is missing for the named jobs: build, lint, wasm, js. Quick when nothing is.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -41,13 +41,49 @@ setup_wasm() {
     if ! has clang-22 && ! { has clang && has llvm-ar; }; then
         install clang-22 llvm-22 || install clang llvm
     fi
-    [[ -d "$(rustc --print sysroot)/lib/rustlib/$target/lib" ]] && return
-    [[ -x /usr/bin/rustc && -d /usr/lib/rustlib/src ]] && return
-    if has rustup && rustup target add $target >/dev/null 2>&1; then
+    setup_wasm_compiler $target
+    setup_wasm_bindgen
+}
+
+# The standard library for wasm32: its source with rustup, or as rustup has it built, or from Debian.
+setup_wasm_compiler() {
+    local sysroot
+    sysroot=$(rustc --print sysroot)
+    [[ -d "$sysroot/lib/rustlib/src/rust/library" ]] && return
+    if has rustup && rustup component add rust-src >/dev/null 2>&1; then
         return
     fi
-    say "rustup has no $target here: taking Debian's compiler for it"
-    install rustc-web cargo-web rust-web-src rust-web-llvm lld-22
+    [[ -x /usr/bin/rustc && -d /usr/lib/rustlib/src ]] && return
+    if has apt-get; then
+        say "rustup has no source of the standard library here: taking Debian's compiler for $1"
+        install rustc-web cargo-web rust-web-src rust-web-llvm lld-22
+    else
+        rustup target add "$1"
+    fi
+}
+
+# The binding's two halves must be of one version.
+setup_wasm_bindgen() {
+    local version
+    version=$(sed -n '/^name = "wasm-bindgen"$/{n;s/version = "\(.*\)"/\1/p}' Cargo.lock)
+    local bindgen=target/tools/bin/wasm-bindgen
+    [[ -x $bindgen && "$($bindgen --version)" == "wasm-bindgen $version" ]] && return
+    say "installing wasm-bindgen $version"
+    # A registry that lags behind may lack what its lock file names.
+    cargo install --quiet --locked wasm-bindgen-cli --version "$version" --root target/tools ||
+        cargo install --quiet wasm-bindgen-cli --version "$version" --root target/tools
+}
+
+setup_js() {
+    local most
+    has node || install nodejs npm
+    most=$(node --version)
+    most=${most#v}
+    if ((${most%%.*} < 20)); then
+        say "Node $most is too old: 20 is the oldest that works"
+        exit 1
+    fi
+    has chromium || has chromium-browser || has google-chrome || install chromium
 }
 
 for job in "$@"; do
