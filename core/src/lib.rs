@@ -21,6 +21,7 @@ pub mod limits;
 pub mod location;
 pub mod machine;
 pub mod plan;
+pub mod property;
 pub mod query;
 pub mod reads;
 pub mod scan;

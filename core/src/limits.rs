@@ -28,3 +28,11 @@ pub const AVRO_FILE_BYTES: usize = 1 << 30;
 pub const DATABASE_ROWS: usize = 100_000;
 /// Largest row of a database. `iceberg_tables` holds two locations of a thousand characters.
 pub const DATABASE_ROW_BYTES: usize = 1 << 20;
+/// Longest name of a property in a filter or sort key.
+pub const PROPERTY_NAME_BYTES: usize = 1024;
+/// Largest filter as text.
+pub const FILTER_BYTES: usize = 4 << 20;
+/// Most values, properties and operators of a filter; a list of ids may be long.
+pub const FILTER_NODES: usize = 100_000;
+/// Deepest nesting of a filter: it is read, planned and judged by descent.
+pub const FILTER_DEPTH: usize = 100;

@@ -4,20 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::cast::AsArray as _;
-use arrow_array::types::{
-    Date32Type, Date64Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
-    TimestampSecondType,
-};
-use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
-use arrow_schema::{DataType, TimeUnit};
+use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch};
 
 use crate::geometry::Shape;
 use crate::query::Query;
 use crate::query::datetime::parse_instant;
 use crate::scan::columns::FileColumns;
+use crate::stac::instants::instants;
 use crate::stac::schema as stac_schema;
-
-const DAY_MICROS: i64 = 86_400_000_000;
 
 /// Decides rows of one file, from a batch of the file's columns that matter to the query.
 #[derive(Clone, Debug)]
@@ -149,35 +143,19 @@ impl<'a> Bytes<'a> {
     }
 }
 
-/// A column of instants as microseconds since 1970, whatever the writer chose: timestamps of any unit, dates, text.
-struct Instants(Vec<Option<i64>>);
+/// A column of instants as microseconds since 1970; those of text are parsed.
+struct Instants(Option<Int64Array>);
 
 impl Instants {
     fn of(column: Option<&ArrayRef>) -> Self {
-        let Some(column) = column else { return Self(Vec::new()) };
-        Self(match column.data_type() {
-            DataType::Timestamp(TimeUnit::Second, _) => {
-                column.as_primitive::<TimestampSecondType>().iter().map(|at| at?.checked_mul(1_000_000)).collect()
-            }
-            DataType::Timestamp(TimeUnit::Millisecond, _) => {
-                column.as_primitive::<TimestampMillisecondType>().iter().map(|at| at?.checked_mul(1_000)).collect()
-            }
-            DataType::Timestamp(TimeUnit::Microsecond, _) => {
-                column.as_primitive::<TimestampMicrosecondType>().iter().collect()
-            }
-            DataType::Timestamp(TimeUnit::Nanosecond, _) => {
-                column.as_primitive::<TimestampNanosecondType>().iter().map(|at| Some(at?.div_euclid(1_000))).collect()
-            }
-            DataType::Date32 => {
-                column.as_primitive::<Date32Type>().iter().map(|day| i64::from(day?).checked_mul(DAY_MICROS)).collect()
-            }
-            DataType::Date64 => column.as_primitive::<Date64Type>().iter().map(|at| at?.checked_mul(1_000)).collect(),
-            DataType::Utf8 => column.as_string::<i32>().iter().map(|text| parse_instant(text?).ok()).collect(),
-            _ => Vec::new(),
-        })
+        let text = |column: &ArrayRef| {
+            let texts = column.as_string_opt::<i32>()?;
+            Some(texts.iter().map(|text| parse_instant(text?).ok()).collect())
+        };
+        Self(column.and_then(|column| instants(column).or_else(|| text(column))))
     }
 
     fn at(&self, row: usize) -> Option<i64> {
-        self.0.get(row).copied().flatten()
+        self.0.as_ref().filter(|column| row < column.len() && column.is_valid(row)).map(|column| column.value(row))
     }
 }

@@ -94,7 +94,8 @@ fn apply_patches(batch: &RecordBatch, items: &mut [Value], member: Option<&str>)
     Ok(())
 }
 
-fn top_level_values(name: &str, column: &ArrayRef) -> Result<Vec<Value>> {
+/// The values of the column of an item's member.
+pub(crate) fn top_level_values(name: &str, column: &ArrayRef) -> Result<Vec<Value>> {
     match name {
         schema::GEOMETRY => geometries(column),
         schema::ASSETS => Ok(parsed(column)?.into_iter().map(without_null_members).collect()),
@@ -172,7 +173,8 @@ fn properties(batch: &RecordBatch) -> Result<Vec<Map<String, Value>>> {
     Ok(rows)
 }
 
-fn property_values(property: &str, column: &ArrayRef) -> Result<Vec<Value>> {
+/// The values of the column of a property.
+pub(crate) fn property_values(property: &str, column: &ArrayRef) -> Result<Vec<Value>> {
     if property == PROJECTED_GEOMETRY && byte_strings(column).is_ok() {
         return geometries(column);
     }

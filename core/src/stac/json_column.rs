@@ -23,7 +23,7 @@ const INSTANTS: std::ops::RangeInclusive<i64> = -62_167_219_200_000_000..=253_40
 /// # Errors
 /// [`crate::ErrorKind::Unsupported`] for a type that JSON values are not stored as, [`crate::ErrorKind::Corrupt`] for
 /// an instant that RFC 3339 cannot write.
-pub(super) fn json_values(array: &dyn Array) -> Result<Vec<Value>> {
+pub(crate) fn json_values(array: &dyn Array) -> Result<Vec<Value>> {
     values_at(array, 0)
 }
 
@@ -62,7 +62,7 @@ fn values_at(array: &dyn Array, depth: usize) -> Result<Vec<Value>> {
 }
 
 /// The texts of a string column of any of Arrow's layouts.
-pub(super) fn texts(array: &dyn Array) -> Result<Vec<Option<&str>>> {
+pub(crate) fn texts(array: &dyn Array) -> Result<Vec<Option<&str>>> {
     match array.data_type() {
         DataType::Utf8 => Ok(array.as_string::<i32>().iter().collect()),
         DataType::LargeUtf8 => Ok(array.as_string::<i64>().iter().collect()),
@@ -72,7 +72,7 @@ pub(super) fn texts(array: &dyn Array) -> Result<Vec<Option<&str>>> {
 }
 
 /// The byte strings of a binary column of any of Arrow's layouts.
-pub(super) fn byte_strings(array: &dyn Array) -> Result<Vec<Option<&[u8]>>> {
+pub(crate) fn byte_strings(array: &dyn Array) -> Result<Vec<Option<&[u8]>>> {
     match array.data_type() {
         DataType::Binary => Ok(array.as_binary::<i32>().iter().collect()),
         DataType::LargeBinary => Ok(array.as_binary::<i64>().iter().collect()),

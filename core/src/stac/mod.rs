@@ -10,7 +10,8 @@ pub mod decode;
 pub mod encode;
 #[cfg(feature = "write")]
 pub mod geoparquet;
-mod json_column;
+pub(crate) mod instants;
+pub(crate) mod json_column;
 pub mod patch;
 pub mod schema;
 #[cfg(feature = "write")]

@@ -53,10 +53,22 @@ pub fn apply(item: &mut Value, text: &str) -> Result<()> {
 
 /// As [`apply`], for an item of which only one `member` is there: what is said of others is left out.
 pub(super) fn apply_below(item: &mut Value, text: &str, member: Option<&str>) -> Result<()> {
+    let mut patch = parse(text)?;
+    if let Some(member) = member {
+        patch.0.retain(|operation| operation.path().first().is_none_or(|first| first.decoded() == member));
+    }
+    apply_parsed(item, &patch)
+}
+
+/// Reads a patch of the operations that are taken.
+///
+/// # Errors
+/// As [`apply`].
+pub(crate) fn parse(text: &str) -> Result<Patch> {
     if text.len() > limits::ITEM_BYTES {
         return Err(Error::corrupt(format!("`json_patch` of {} bytes exceeds the limit", text.len())));
     }
-    let mut patch: Patch =
+    let patch: Patch =
         serde_json::from_str(text).map_err(|error| Error::corrupt("`json_patch` is no JSON Patch").caused_by(error))?;
     for operation in patch.iter() {
         let (PatchOperation::Add(_) | PatchOperation::Replace(_) | PatchOperation::Remove(_)) = operation else {
@@ -66,10 +78,15 @@ pub(super) fn apply_below(item: &mut Value, text: &str, member: Option<&str>) ->
             return Err(Error::corrupt("`json_patch` has a path deeper than the limit"));
         }
     }
-    if let Some(member) = member {
-        patch.0.retain(|operation| operation.path().first().is_none_or(|first| first.decoded() == member));
-    }
-    json_patch::patch_unsafe(item, &patch)
+    Ok(patch)
+}
+
+/// Applies what [`parse`] read.
+///
+/// # Errors
+/// [`crate::ErrorKind::Corrupt`] for a patch that does not fit the item.
+pub(crate) fn apply_parsed(item: &mut Value, patch: &Patch) -> Result<()> {
+    json_patch::patch_unsafe(item, patch)
         .map_err(|error| Error::corrupt("`json_patch` does not fit its row").caused_by(error))?;
     if item.is_object() {
         return Ok(());
