@@ -13,6 +13,7 @@
 //! | `fan_out`, `group_by_partition`, `write_geoparquet` | `write` (feature `write`) |
 
 pub mod catalog;
+pub mod cql2;
 pub mod error;
 pub mod geometry;
 pub mod grid;
