@@ -27,6 +27,8 @@ pub enum ErrorKind {
     Conflict,
     /// Another writer holds the lock.
     Locked,
+    /// A commit was sent and nobody can tell whether it arrived: look, or repeat it under the same id.
+    CommitStateUnknown,
     /// A defect of this program.
     Internal,
 }
@@ -45,6 +47,7 @@ impl ErrorKind {
             Self::Unsupported => "unsupported",
             Self::Conflict => "conflict",
             Self::Locked => "locked",
+            Self::CommitStateUnknown => "commit_state_unknown",
             Self::Internal => "internal",
         }
     }

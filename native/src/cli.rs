@@ -14,7 +14,7 @@ Examples:
 CATALOG is a local folder, s3://…, gs://…, az://… or http(s)://… (read only), with or without /earthcatalog.db.
 
 Exit codes: 0 done, 1 error, 2 wrong usage, 3 done in part (some items failed),
-10 no catalog there, 11 locked, 12 access denied.
+10 no catalog there, 11 locked, 12 access denied, 75 commit state unknown.
 Data goes to stdout, progress and messages go to stderr.";
 
 /// STAC catalogs on plain object storage: GeoParquet and Iceberg, no server.
@@ -39,6 +39,9 @@ pub(crate) struct Common {
     /// Read public buckets without credentials.
     #[arg(long, global = true, help_heading = "Common options")]
     pub(crate) no_sign_request: bool,
+    /// Write without conditions, to a store or file system that cannot keep writers apart: nobody else may write.
+    #[arg(long, global = true, help_heading = "Common options")]
+    pub(crate) single_writer: bool,
 }
 
 /// The subcommands.

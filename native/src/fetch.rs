@@ -102,7 +102,7 @@ pub(crate) fn file_error(error: std::io::Error) -> Error {
     Error::new(kind, message).caused_by(error)
 }
 
-fn read_file(path: &std::path::Path, limit: usize) -> Result<Bytes> {
+pub(crate) fn read_file(path: &std::path::Path, limit: usize) -> Result<Bytes> {
     let file = File::open(path).map_err(file_error)?;
     let mut body = Vec::new();
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);

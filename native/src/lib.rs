@@ -2,12 +2,15 @@
 
 pub mod catalog_db;
 pub mod commit;
+mod conditional;
 pub mod driver;
 mod fetch;
 pub mod ingest;
+mod objects;
 pub mod read;
 pub mod sample;
 pub mod snapshot;
 pub mod source;
 mod spill;
 pub mod store;
+pub mod trial;

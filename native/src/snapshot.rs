@@ -7,12 +7,12 @@ mod change;
 mod container;
 mod manifests;
 mod metrics;
+mod removal;
 mod summary;
 mod table;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use bytes::Bytes;
 use earthcatalog_core::catalog::properties;
 use earthcatalog_core::iceberg::metadata::Field;
 use earthcatalog_core::{Error, ErrorKind, Result};
@@ -24,6 +24,7 @@ use summary::Totals;
 use table::{metadata_folder, metadata_location, serialize};
 
 pub use change::{Change, FieldMetrics, Mode, NewDataFile, Object, Stamp};
+pub use removal::Removal;
 
 /// Metadata of a new, empty table.
 ///
@@ -45,7 +46,22 @@ pub fn create_table(
 pub struct Base {
     metadata: TableMetadata,
     metadata_location: String,
+    /// Snapshots that branches and tags name.
+    named_snapshots: BTreeSet<i64>,
     manifests: Vec<ManifestFile>,
+}
+
+/// The part of table metadata that the `iceberg` crate keeps to itself.
+#[derive(serde::Deserialize)]
+struct References {
+    #[serde(default)]
+    refs: HashMap<String, Reference>,
+}
+
+#[derive(serde::Deserialize)]
+struct Reference {
+    #[serde(rename = "snapshot-id")]
+    snapshot_id: i64,
 }
 
 impl Base {
@@ -55,11 +71,14 @@ impl Base {
     /// [`ErrorKind::Corrupt`] for what is no table metadata, [`ErrorKind::Unsupported`] for format versions other
     /// than 2.
     pub fn parse(metadata_location: &str, bytes: &[u8]) -> Result<Self> {
-        let metadata: TableMetadata = serde_json::from_slice(bytes)
-            .map_err(|error| Error::corrupt("table metadata cannot be read").caused_by(error))?;
+        let unreadable = |error| Error::corrupt("table metadata cannot be read").caused_by(error);
+        let metadata: TableMetadata = serde_json::from_slice(bytes).map_err(unreadable)?;
+        let References { refs } = serde_json::from_slice(bytes).map_err(unreadable)?;
+        let named_snapshots = refs.values().map(|reference| reference.snapshot_id).collect();
         match metadata.format_version() {
             FormatVersion::V2 => {
-                Ok(Self { metadata, metadata_location: metadata_location.into(), manifests: Vec::new() })
+                let metadata_location = metadata_location.into();
+                Ok(Self { metadata, metadata_location, named_snapshots, manifests: Vec::new() })
             }
             other => Err(Error::unsupported(format!("this program writes tables of format v2 only, this is {other}"))),
         }
@@ -81,7 +100,7 @@ impl Base {
         self.metadata.current_snapshot().map(|snapshot| snapshot.manifest_list())
     }
 
-    /// Where, as stored, the current snapshot's manifests lie: what [`remove_all`](Self::remove_all) wants to see.
+    /// Where, as stored, the current snapshot's manifests lie: what [`remove`](Self::remove) wants to see.
     pub fn manifest_locations(&self) -> impl Iterator<Item = &str> {
         self.manifests.iter().map(|manifest| manifest.manifest_path.as_str())
     }
@@ -102,6 +121,12 @@ impl Base {
             summary.additional_properties.get(properties::COMMIT_ID).is_some_and(|id| id == commit_id)
         };
         self.metadata.snapshots().find(|snapshot| made(snapshot.summary())).map(|snapshot| snapshot.snapshot_id())
+    }
+
+    /// Whether the metadata that lies, as stored, at one of these locations is this one or one before it.
+    pub fn descends_from(&self, locations: &[String]) -> bool {
+        let earlier = self.metadata.metadata_log().iter().map(|log| log.metadata_file.as_str());
+        earlier.chain([self.metadata_location.as_str()]).any(|place| locations.iter().any(|ours| ours == place))
     }
 
     /// The table's identity.
@@ -134,6 +159,18 @@ impl Base {
         properties.insert(table::NAME_MAPPING_KEY.into(), mapping);
         let builder = if added.is_empty() { builder } else { builder.add_current_schema(evolved).map_err(failed)? };
         builder.set_properties(properties).map_err(failed)
+    }
+
+    /// Refuses to forget a snapshot that is in use.
+    fn check_expiry(&self, change: &Change) -> Result<()> {
+        let used = |id: &&i64| self.snapshot_id() == Some(**id) || self.named_snapshots.contains(id);
+        match change.expired_snapshots.iter().find(used) {
+            Some(id) => {
+                let message = format!("snapshot {id} is the current one, or a branch or tag names it");
+                Err(Error::new(ErrorKind::Conflict, message))
+            }
+            None => Ok(()),
+        }
     }
 
     /// The fields of a change that the table does not have yet.
@@ -171,13 +208,6 @@ pub struct Addition {
     totals: Totals,
 }
 
-/// The manifests that take all present files out.
-#[derive(Clone, Debug)]
-pub struct Removal {
-    manifests: Vec<NewManifest>,
-    totals: Totals,
-}
-
 /// The next state: what is to be put, in this order, before the pointer may move to `metadata_location`.
 #[derive(Clone, Debug)]
 pub struct NextState {
@@ -190,13 +220,6 @@ pub struct NextState {
 }
 
 impl Addition {
-    /// What is to be put.
-    pub fn objects(&self) -> impl Iterator<Item = &Object> {
-        self.manifests.iter().map(|manifest| &manifest.object)
-    }
-}
-
-impl Removal {
     /// What is to be put.
     pub fn objects(&self) -> impl Iterator<Item = &Object> {
         self.manifests.iter().map(|manifest| &manifest.object)
@@ -217,24 +240,6 @@ impl Base {
         Ok(Addition { manifests, spec_id: self.metadata.default_partition_spec_id(), stamp: *stamp, totals })
     }
 
-    /// Manifests that mark every live file as deleted. `manifests` are the bytes of
-    /// [`manifest_locations`](Self::manifest_locations), in that order.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Corrupt`] for manifests that cannot be read.
-    pub async fn remove_all(&self, manifests: &[Bytes], addition: &Addition) -> Result<Removal> {
-        let context = self.context(self.metadata.current_schema(), &addition.stamp);
-        let mut removal = Removal { manifests: Vec::new(), totals: Totals::default() };
-        for (earlier, bytes) in self.manifests.iter().zip(manifests) {
-            let number = addition.manifests.len() + removal.manifests.len();
-            if let Some((manifest, totals)) = context.deleted(number, earlier, bytes, &self.metadata).await? {
-                removal.manifests.push(manifest);
-                removal.totals.add(totals);
-            }
-        }
-        Ok(removal)
-    }
-
     /// The state after a change: without `removal` the present files stay. `uuid` names the new objects.
     ///
     /// # Errors
@@ -250,7 +255,12 @@ impl Base {
         if addition.spec_id != self.metadata.default_partition_spec_id() {
             return Err(Error::new(ErrorKind::Conflict, "another writer changed how the table is partitioned"));
         }
-        let builder = self.evolved(change)?;
+        self.check_expiry(change)?;
+        let expired: Vec<i64> = change.expired_snapshots.iter().copied().collect();
+        let mut builder = self.evolved(change)?;
+        if !expired.is_empty() {
+            builder = builder.remove_snapshots(&expired);
+        }
         let mut objects = Vec::with_capacity(2);
         let metadata = if addition.manifests.is_empty() && removal.is_none() {
             builder.build().map_err(failed)?.metadata
@@ -280,10 +290,7 @@ impl Base {
         let sequence_number = self.metadata.next_sequence_number();
         let new = addition.manifests.iter().chain(removal.iter().flat_map(|removal| &removal.manifests));
         let mut manifests: Vec<ManifestFile> = new.map(|manifest| manifest.file.clone()).collect();
-        if removal.is_none() {
-            let live = |manifest: &&ManifestFile| manifest.has_added_files() || manifest.has_existing_files();
-            manifests.extend(self.manifests.iter().filter(live).cloned());
-        }
+        manifests.extend(self.carried(removal).cloned());
         let bytes = manifests::write_list(manifests, snapshot_id, parent, sequence_number).await?;
         let location = format!("{}/snap-{snapshot_id}-0-{uuid}.avro", metadata_folder(&self.metadata));
         let snapshot = Snapshot::builder()

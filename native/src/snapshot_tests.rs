@@ -1,5 +1,6 @@
 //! Snapshots made in memory, read back by the `iceberg` crate.
 
+use bytes::Bytes;
 use earthcatalog_core::iceberg::metadata::{PrimitiveType, Type};
 use earthcatalog_core::stac::schema::initial_fields;
 use earthcatalog_core::write::partition::PartitionKey;
@@ -74,12 +75,8 @@ async fn apply(
     let addition = base.add(change, &stamp).await.unwrap();
     let mut objects = manifests.clone();
     objects.extend(addition.objects().map(|object| (object.location.clone(), object.bytes.clone())));
-    let removal = if change.mode == Mode::Replace {
-        let bytes: Vec<Bytes> = base.manifest_locations().map(|place| objects[place].clone()).collect();
-        Some(base.remove_all(&bytes, &addition).await.unwrap())
-    } else {
-        None
-    };
+    let bytes: Vec<Bytes> = base.manifest_locations().map(|place| objects[place].clone()).collect();
+    let removal = base.remove(&change.mode, &bytes, &stamp, Uuid::from_u64_pair(2, 2)).await.unwrap();
     objects.extend(
         removal
             .iter()
@@ -223,6 +220,80 @@ async fn a_replacement_marks_the_old_files_as_deleted() {
     let (base, objects) = apply(&base, &change(vec![file("c", None, 4)]), stamp(3), &objects).await;
     assert_eq!(base.manifests.len(), 2);
     assert_eq!(live_files(&base, &objects).len(), 2);
+}
+
+#[tokio::test]
+async fn some_files_leave_and_their_neighbours_keep_their_numbers() {
+    let path = |name: &str| format!("s3://bucket/catalog/warehouse/{name}.parquet");
+    let files = vec![file("a", Some(50), 1), file("a", Some(50), 2), file("b", None, 3)];
+    let (base, objects) = apply(&new_base(), &change(files), stamp(1), &HashMap::new()).await;
+    let (base, objects) = apply(&base, &change(vec![file("c", None, 4)]), stamp(2), &objects).await;
+    let merge =
+        Change { mode: Mode::Rewrite([path("a/1"), path("a/2")].into()), ..change(vec![file("a", Some(50), 5)]) };
+    let (base, objects) = apply(&base, &merge, stamp(3), &objects).await;
+    assert_eq!(live_files(&base, &objects), [path("a/5"), path("b/3"), path("c/4")]);
+    let summary = base.metadata.current_snapshot().unwrap().summary();
+    assert_eq!(summary.operation, Operation::Replace);
+    for (key, value) in [
+        ("total-data-files", "3"),
+        ("total-records", "9"),
+        ("deleted-data-files", "2"),
+        ("added-data-files", "1"),
+        ("total-files-size", "300"),
+        ("changed-partition-count", "1"),
+    ] {
+        assert_eq!(summary.additional_properties[key], value, "{key}");
+    }
+    let touched = base.manifests.iter().find(|manifest| manifest.has_deleted_files()).unwrap();
+    assert_eq!((touched.deleted_files_count, touched.existing_files_count), (Some(2), Some(1)));
+    for entry in Manifest::parse_avro(&objects[&touched.manifest_path]).unwrap().entries() {
+        let by = if entry.status == ManifestStatus::Deleted { stamp(3) } else { stamp(1) };
+        assert_eq!((entry.snapshot_id, entry.sequence_number), (Some(by.snapshot_id), Some(1)));
+        assert_eq!(entry.file_sequence_number, Some(1));
+    }
+    // A manifest that was touched goes on with what lives in it.
+    let (base, objects) = apply(&base, &change(vec![file("d", None, 6)]), stamp(4), &objects).await;
+    assert_eq!(live_files(&base, &objects).len(), 4);
+    let delete = Change { mode: Mode::Overwrite([path("b/3")].into()), ..change(Vec::new()) };
+    let (base, objects) = apply(&base, &delete, stamp(5), &objects).await;
+    assert_eq!(live_files(&base, &objects), [path("a/5"), path("c/4"), path("d/6")]);
+    let summary = base.metadata.current_snapshot().unwrap().summary();
+    assert_eq!(
+        (&summary.operation, summary.additional_properties["total-records"].as_str()),
+        (&Operation::Delete, "9")
+    );
+
+    let bytes: Vec<Bytes> = base.manifest_locations().map(|place| objects[place].clone()).collect();
+    let gone = Mode::Rewrite([path("a/5"), path("b/3")].into());
+    let error = base.remove(&gone, &bytes, &stamp(6), stamp(6).uuid).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert!(error.to_string().contains(&path("b/3")), "{error}");
+}
+
+#[tokio::test]
+async fn snapshots_are_forgotten_unless_they_are_in_use() {
+    let (base, objects) = apply(&new_base(), &change(vec![file("a", None, 1)]), stamp(1), &HashMap::new()).await;
+    let (base, objects) = apply(&base, &change(vec![file("b", None, 2)]), stamp(2), &objects).await;
+    let expire = |id: i64| Change { expired_snapshots: [id, 77].into(), ..change(Vec::new()) };
+    let (expired, _) = apply(&base, &expire(stamp(1).snapshot_id), stamp(3), &objects).await;
+    let ids: Vec<i64> = expired.metadata.snapshots().map(|snapshot| snapshot.snapshot_id()).collect();
+    assert_eq!(ids, [stamp(2).snapshot_id]);
+    assert_eq!(expired.snapshot_id(), base.snapshot_id());
+    assert_eq!(expired.metadata.history().len(), 1);
+    assert!(expired.descends_from(&[base.metadata_location().to_owned()]));
+    assert!(!base.descends_from(&[expired.metadata_location().to_owned()]));
+
+    let nothing = change(Vec::new());
+    let addition = base.add(&nothing, &stamp(4)).await.unwrap();
+    let current = expire(stamp(2).snapshot_id);
+    let error = base.next(&current, &addition, None, stamp(4).uuid).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+
+    let mut tagged: serde_json::Value = serde_json::from_slice(&objects[base.metadata_location()]).unwrap();
+    tagged["refs"]["release"] = serde_json::json!({ "snapshot-id": stamp(1).snapshot_id, "type": "tag" });
+    let tagged = Base::parse(base.metadata_location(), tagged.to_string().as_bytes()).unwrap();
+    let error = tagged.next(&expire(stamp(1).snapshot_id), &addition, None, stamp(4).uuid).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
 }
 
 #[tokio::test]

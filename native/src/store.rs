@@ -54,6 +54,19 @@ const AZURE_CREDENTIALS: [&str; 10] = [
 pub struct Stores {
     options: Arc<Vec<(String, String)>>,
     opened: Arc<Mutex<HashMap<String, Arc<dyn ObjectStore>>>>,
+    /// Stores that were seen to write conditionally.
+    trusted: Arc<Mutex<HashMap<String, ETags>>>,
+    single_writer: bool,
+}
+
+/// How a store wants the entity tag of a condition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ETags {
+    /// As it gave it (RFC 9110 §8.8.3).
+    #[default]
+    AsGiven,
+    /// Without its quotes: Ceph until 2025.
+    Bare,
 }
 
 impl fmt::Debug for Stores {
@@ -69,7 +82,55 @@ impl Stores {
     /// a later one overrides an earlier one. The environment is not looked at.
     pub fn with_options(options: impl IntoIterator<Item = (String, String)>) -> Self {
         let options = options.into_iter().map(|(key, value)| (key.to_ascii_lowercase(), value)).collect();
-        Self { options: Arc::new(options), opened: Arc::default() }
+        Self { options: Arc::new(options), ..Self::default() }
+    }
+
+    /// Takes the caller's word that nobody else writes: nothing is written under a condition then, so that stores and
+    /// file systems without conditional writes can be written to.
+    #[must_use]
+    pub fn with_single_writer(self, single_writer: bool) -> Self {
+        Self { single_writer, ..self }
+    }
+
+    pub(crate) fn is_single_writer(&self) -> bool {
+        self.single_writer
+    }
+
+    /// Whether a place lies in a store that several can write to and that has to show first that it can keep them
+    /// apart. One that the program mounted itself is the program's.
+    pub(crate) fn is_to_be_tried(&self, location: &Location) -> Result<bool> {
+        let place = Place::parse(location)?;
+        let known = self.trusted.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&place.root);
+        let shared = matches!(place.kind, Kind::S3 | Kind::Google | Kind::Azure);
+        Ok(shared && !known && !self.single_writer)
+    }
+
+    pub(crate) fn e_tags(&self, location: &Location) -> Result<ETags> {
+        let root = Place::parse(location)?.root;
+        let trusted = self.trusted.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(trusted.get(&root).copied().unwrap_or_default())
+    }
+
+    /// Takes back [`trust`](Self::trust).
+    pub(crate) fn distrust(&self, location: &Location) -> Result<()> {
+        let root = Place::parse(location)?.root;
+        self.trusted.lock().unwrap_or_else(PoisonError::into_inner).remove(&root);
+        Ok(())
+    }
+
+    /// The settings that say which server answers, as one text.
+    pub(crate) fn endpoint(&self) -> String {
+        let said = |(key, _): &&(String, String)| key.contains("endpoint") || key.contains("emulator");
+        let lines: Vec<String> =
+            self.options.iter().filter(said).map(|(key, value)| format!("{key}={value}")).collect();
+        lines.join("\n")
+    }
+
+    /// Notes that a store writes conditionally, and how.
+    pub(crate) fn trust(&self, location: &Location, e_tags: ETags) -> Result<()> {
+        let root = Place::parse(location)?.root;
+        self.trusted.lock().unwrap_or_else(PoisonError::into_inner).insert(root, e_tags);
+        Ok(())
     }
 
     /// Stores with the settings of the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`), overridden by `options`.
@@ -83,6 +144,7 @@ impl Stores {
     /// Serves everything below `root`, such as `s3://bucket` or `memory://name`, from `store`.
     pub fn mount(&self, root: &str, store: Arc<dyn ObjectStore>) {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).insert(root.to_owned(), store);
+        self.trusted.lock().unwrap_or_else(PoisonError::into_inner).insert(root.to_owned(), ETags::default());
     }
 
     /// The store that holds `location`, and the object's path in it.

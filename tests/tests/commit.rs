@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use earthcatalog::commit::{self, Change, Mode, NewDataFile};
+use earthcatalog::commit::{self, Change, Mode, NewDataFile, Revise};
 use earthcatalog::driver::Driver;
 use earthcatalog::store::Stores;
 use earthcatalog_core::catalog::properties::GridDefinition;
@@ -14,7 +14,8 @@ use earthcatalog_core::catalog::{Catalog, Open, OpenOptions};
 use earthcatalog_core::iceberg::metadata::{Field, PrimitiveType, Type};
 use earthcatalog_core::search::ListFiles;
 use earthcatalog_core::write::partition::PartitionKey;
-use earthcatalog_core::{ErrorKind, Location};
+use earthcatalog_core::{ErrorKind, Location, Result};
+use futures::future::BoxFuture;
 use object_store::ObjectStoreExt as _;
 use object_store::memory::InMemory;
 
@@ -188,6 +189,89 @@ async fn what_cannot_be_built_on_is_a_conflict() {
     let catalog = open(&stores, &base).await;
     assert_eq!(names(&files(&stores, &catalog).await), ["part_1.parquet", "part_4.parquet"]);
     assert_eq!(catalog.metadata().schema().field_by_name("a").map(|field| field.id), Some(id));
+}
+
+#[tokio::test]
+async fn files_that_go_must_still_be_live() {
+    for (stores, base, _folder) in everywhere() {
+        commit::init(&stores, &base, H3, None).await.unwrap();
+        let empty = open(&stores, &base).await;
+        commit::commit(&stores, &empty, append(&empty, &["1", "2", "3"])).await.unwrap();
+        let seen = open(&stores, &base).await;
+        let merge = |inputs: &[&str], output: &str| Change {
+            mode: Mode::Rewrite(inputs.iter().map(|name| file(&seen, "cell", name).location).collect()),
+            ..append(&seen, &[output])
+        };
+        commit::commit(&stores, &seen, merge(&["1", "2"], "12")).await.unwrap();
+        let error = commit::commit(&stores, &seen, merge(&["2", "3"], "23")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+        assert!(error.to_string().contains("part_2.parquet"), "{error}");
+        // Inputs that nobody touched are no conflict, and what arrived meanwhile stays.
+        commit::commit(&stores, &seen, append(&seen, &["4"])).await.unwrap();
+        commit::commit(&stores, &seen, merge(&["3"], "33")).await.unwrap();
+        let now = files(&stores, &open(&stores, &base).await).await;
+        assert_eq!(names(&now), ["part_12.parquet", "part_33.parquet", "part_4.parquet"]);
+    }
+}
+
+/// Leaves out the files that arrived meanwhile, as an ingest leaves out ids.
+struct LeavesOut(Stores, usize);
+
+impl Revise for LeavesOut {
+    fn revise<'a>(&'a mut self, base: &'a Catalog, change: &'a Change) -> BoxFuture<'a, Result<Option<Change>>> {
+        Box::pin(async move {
+            self.1 += 1;
+            let present = files(&self.0, base).await;
+            let kept = change.files.iter().filter(|file| !present.contains(&file.location)).cloned().collect();
+            let properties = change.properties.keys().map(|key| (key.clone(), format!("revised {}", self.1))).collect();
+            Ok(Some(Change { files: kept, properties, commit_id: None, ..change.clone() }))
+        })
+    }
+}
+
+#[tokio::test]
+async fn an_append_is_revised_when_another_writer_was_faster() {
+    for (stores, base, _folder) in everywhere() {
+        commit::init(&stores, &base, H3, None).await.unwrap();
+        let seen = open(&stores, &base).await;
+        let index = |value: &str| BTreeMap::from([("earthcatalog.hash_index_path".to_owned(), value.to_owned())]);
+        let change = |names: &[&str]| Change { properties: index("planned"), ..append(&seen, names) };
+        let mut reviser = LeavesOut(stores.clone(), 0);
+        commit::commit_revised(&stores, &seen, change(&["1", "2"]), &mut reviser).await.unwrap();
+        assert_eq!(reviser.1, 0);
+        let change = Change { commit_id: Some("second".into()), ..change(&["2", "3"]) };
+        let outcome = commit::commit_revised(&stores, &seen, change.clone(), &mut reviser).await.unwrap();
+        assert_eq!((reviser.1, outcome.commit_id.as_str()), (1, "second"));
+        let now = open(&stores, &base).await;
+        assert_eq!(names(&files(&stores, &now).await), ["part_1.parquet", "part_2.parquet", "part_3.parquet"]);
+        assert_eq!(now.metadata().properties["earthcatalog.hash_index_path"], "revised 1");
+        // Found by its id before anybody is asked.
+        let again = commit::commit_revised(&stores, &seen, change, &mut reviser).await.unwrap();
+        assert_eq!((again.already, again.snapshot_id, reviser.1), (true, outcome.snapshot_id, 1));
+    }
+}
+
+#[tokio::test]
+async fn old_snapshots_are_forgotten_in_a_commit_of_their_own() {
+    for (stores, base, _folder) in everywhere() {
+        commit::init(&stores, &base, H3, None).await.unwrap();
+        for name in ["1", "2", "3"] {
+            let seen = open(&stores, &base).await;
+            commit::commit(&stores, &seen, append(&seen, &[name])).await.unwrap();
+        }
+        let seen = open(&stores, &base).await;
+        let ids: Vec<i64> = seen.metadata().snapshots.iter().map(|snapshot| snapshot.snapshot_id).collect();
+        let expire = |ids: &[i64]| Change { expired_snapshots: ids.iter().copied().collect(), ..Change::default() };
+        let outcome = commit::commit(&stores, &seen, expire(&ids[..2])).await.unwrap();
+        assert_eq!(outcome.snapshot_id, Some(ids[2]));
+        let now = open(&stores, &base).await;
+        assert_eq!(now.metadata().snapshots.len(), 1);
+        assert_eq!(files(&stores, &now).await.len(), 3);
+        // Again, from the older state: gone already.
+        commit::commit(&stores, &seen, expire(&ids[..2])).await.unwrap();
+        let error = commit::commit(&stores, &seen, expire(&ids[2..])).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+    }
 }
 
 #[tokio::test]

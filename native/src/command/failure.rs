@@ -24,6 +24,8 @@ pub(crate) enum Exit {
     Locked = 11,
     /// Credentials or permissions forbid it.
     Denied = 12,
+    /// A commit may or may not have happened; `EX_TEMPFAIL` of `sysexits.h`.
+    CommitStateUnknown = 75,
 }
 
 impl From<Exit> for ExitCode {
@@ -110,6 +112,9 @@ impl From<Error> for Failure {
                 Some("give credentials (AWS_… variables or --opt KEY=VALUE), or --no-sign-request for a public bucket"),
             ),
             ErrorKind::Locked => (Exit::Locked, Some("wait for the other writer to end, then run this again")),
+            ErrorKind::CommitStateUnknown => {
+                (Exit::CommitStateUnknown, Some("run the same command again: it finds out, and does nothing twice"))
+            }
             ErrorKind::Unavailable => (Exit::Error, Some("the store or the network failed: run this again")),
             ErrorKind::Changed | ErrorKind::Conflict => {
                 (Exit::Error, Some("the catalog changed in the meantime: run this again"))
@@ -152,6 +157,7 @@ mod tests {
         let of = |kind| exit(&Failure::from(Error::new(kind, "x")));
         assert_eq!(of(ErrorKind::Denied), Exit::Denied);
         assert_eq!(of(ErrorKind::Locked), Exit::Locked);
+        assert_eq!(of(ErrorKind::CommitStateUnknown) as u8, 75);
         assert_eq!(of(ErrorKind::NotFound), Exit::Error);
         assert_eq!(of(ErrorKind::Corrupt), Exit::Error);
     }

@@ -71,5 +71,6 @@ impl Opened {
 /// The stores, with what the environment and the command line say.
 fn stores(common: &Common) -> Stores {
     let anonymous = common.no_sign_request.then(|| ("skip_signature".to_owned(), "true".to_owned()));
-    Stores::from_env(common.options.iter().cloned().chain(anonymous))
+    let stores = Stores::from_env(common.options.iter().cloned().chain(anonymous));
+    stores.with_single_writer(common.single_writer)
 }

@@ -1,6 +1,6 @@
 //! What a commit is asked to do, and what it is given for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use earthcatalog_core::iceberg::metadata::Field;
@@ -9,20 +9,35 @@ use earthcatalog_core::write::partition::PartitionKey;
 use earthcatalog_core::{Error, Result};
 use uuid::Uuid;
 
-/// What a commit does to the files that are there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What a commit does to the files that are there. Files that go stay readable in earlier snapshots.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
     /// They stay.
     #[default]
     Append,
-    /// They go; only the new ones are live afterwards. Earlier snapshots keep them.
+    /// These go, by stored location, and the new files hold the same items: what Iceberg calls `replace`.
+    Rewrite(BTreeSet<String>),
+    /// These go, by stored location; what the new files hold may differ: newer items, fewer items, none at all.
+    Overwrite(BTreeSet<String>),
+    /// All go; only the new ones are live afterwards.
     Replace,
+}
+
+impl Mode {
+    /// The files that go, if they are named one by one.
+    #[must_use]
+    pub fn named_files(&self) -> Option<&BTreeSet<String>> {
+        match self {
+            Self::Rewrite(files) | Self::Overwrite(files) => Some(files),
+            Self::Append | Self::Replace => None,
+        }
+    }
 }
 
 /// What a commit changes.
 #[derive(Clone, Debug, Default)]
 pub struct Change {
-    /// Whether the present files stay.
+    /// Which of the present files go.
     pub mode: Mode,
     /// Columns to add, with ids above the table's last one.
     pub new_fields: Vec<Field>,
@@ -32,6 +47,9 @@ pub struct Change {
     pub properties: BTreeMap<String, String>,
     /// Further entries of the snapshot's summary.
     pub summary: BTreeMap<String, String>,
+    /// Snapshots to forget. Those that are gone already are no error; the current one, and one that a branch or tag
+    /// names, are a conflict.
+    pub expired_snapshots: BTreeSet<i64>,
     /// Names the commit: one that is in the table already is not made again. Drawn at random if `None`.
     pub commit_id: Option<String>,
 }

@@ -13,6 +13,7 @@ use iceberg::spec::{
 };
 
 use super::metrics::{MetricsModes, lower_bound, upper_bound};
+use super::removal::Leaving;
 use super::{NewDataFile, Object, Totals, container, failed};
 
 /// Most entries of one new manifest. Entries are sorted by cell, so a query of a few cells reads few manifests; at
@@ -65,33 +66,43 @@ impl ManifestContext {
         Ok((written, totals))
     }
 
-    /// A manifest that marks every live file of an earlier one as deleted, so that incremental readers see them go
-    /// (Iceberg, Manifest Entry Fields: the original sequence numbers are kept). `None` if no file lives there.
-    pub(super) async fn deleted(
+    /// An earlier manifest without the files of `leaving`: those are marked as deleted, so that incremental readers see
+    /// them go, the others as existing (Iceberg, Manifest Entry Fields: all keep their sequence numbers). `None` if no
+    /// file of it leaves.
+    pub(super) async fn without(
         &self,
         number: usize,
         earlier: &ManifestFile,
         bytes: &[u8],
         table: &TableMetadata,
+        leaving: &mut Leaving,
     ) -> Result<Option<(NewManifest, Totals)>> {
         let manifest = Manifest::parse_avro(bytes).map_err(failed)?;
         let spec = table
             .partition_spec_by_id(earlier.partition_spec_id)
             .ok_or_else(|| Error::corrupt(format!("the table has no partition spec {}", earlier.partition_spec_id)))?;
         let schema = manifest.metadata().schema.clone();
-        let live: Vec<_> = manifest.entries().iter().filter(|entry| entry.status != ManifestStatus::Deleted).collect();
-        if live.is_empty() {
-            return Ok(None);
-        }
+        let live = manifest.entries().iter().filter(|entry| entry.status != ManifestStatus::Deleted);
+        let live: Vec<_> = live.map(|entry| (entry, leaving.takes(entry.data_file.file_path()))).collect();
         let mut removed = Totals::default();
-        for entry in &live {
+        for (entry, _) in live.iter().filter(|(_, leaves)| *leaves) {
             removed.count(&entry.data_file);
         }
+        if removed.files == 0 {
+            return Ok(None);
+        }
         let written = self.write(number, &schema, spec, |writer| {
-            live.iter().try_for_each(|entry| {
+            live.iter().try_for_each(|(entry, leaves)| {
                 let sequence_number = entry.sequence_number.unwrap_or(earlier.sequence_number);
-                let of_file = entry.file_sequence_number.unwrap_or(earlier.sequence_number);
-                writer.add_delete_file(entry.data_file.clone(), sequence_number, Some(of_file)).map_err(failed)
+                let of_file = Some(entry.file_sequence_number.unwrap_or(earlier.sequence_number));
+                let file = entry.data_file.clone();
+                let written = if *leaves {
+                    writer.add_delete_file(file, sequence_number, of_file)
+                } else {
+                    let snapshot_id = entry.snapshot_id.unwrap_or(earlier.added_snapshot_id);
+                    writer.add_existing_file(file, snapshot_id, sequence_number, of_file)
+                };
+                written.map_err(failed)
             })
         });
         Ok(Some((written.await?, removed)))

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use earthcatalog_core::catalog::properties::COMMIT_ID;
 use iceberg::spec::{DataFile, Operation, SnapshotRef, Struct, Summary};
 
-use super::Change;
+use super::{Change, Mode};
 
 /// Sums over the files that come or go.
 #[derive(Clone, Debug, Default)]
@@ -54,17 +54,25 @@ pub(super) fn of(before: Option<&SnapshotRef>, change: &Change, added: &Totals, 
             entries.insert(removed_key.into(), out.to_string());
         }
         // A total that the snapshot before does not state cannot be told without reading everything.
-        let stated = match (removed, before) {
-            (Some(_), _) | (_, None) => Some(0),
-            (None, Some(before)) => before.get(total_key).and_then(|total| total.parse::<u64>().ok()),
+        let stated = match before {
+            _ if change.mode == Mode::Replace => Some(out),
+            None => Some(0),
+            Some(before) => before.get(total_key).and_then(|total| total.parse::<u64>().ok()),
         };
-        entries.extend(stated.map(|total| (total_key.to_owned(), (total + added).to_string())));
+        // Another writer's total may be wrong; less than nothing is not said.
+        let total = stated.and_then(|total| (total + added).checked_sub(out));
+        entries.extend(total.map(|total| (total_key.to_owned(), total.to_string())));
     }
     for total_key in ["total-delete-files", "total-position-deletes", "total-equality-deletes"] {
         entries.insert(total_key.into(), "0".into());
     }
     let partitions = added.partitions.union(&out.partitions).count();
     entries.insert("changed-partition-count".into(), partitions.to_string());
-    let operation = if removed.is_some() { Operation::Overwrite } else { Operation::Append };
+    let operation = match change.mode {
+        Mode::Append => Operation::Append,
+        Mode::Rewrite(_) => Operation::Replace,
+        Mode::Overwrite(_) if added.files == 0 => Operation::Delete,
+        Mode::Overwrite(_) | Mode::Replace => Operation::Overwrite,
+    };
     Summary { operation, additional_properties: entries }
 }
