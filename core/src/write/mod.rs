@@ -8,6 +8,7 @@ pub mod columns;
 pub mod data_file;
 pub mod hash_index;
 pub mod inventory;
+pub mod lock;
 pub mod metrics;
 pub mod partition;
 
