@@ -113,10 +113,14 @@ impl Made {
     }
 
     /// A search over `tasks`.
+    ///
+    /// # Panics
+    /// If the table lacks what the query names.
+    #[expect(clippy::unwrap_used, reason = "a test stops where its set-up fails")]
     pub fn search(&self, query: &Query, tasks: Vec<FileScanTask>) -> Search {
         let schema = Arc::new(self.metadata.schema().clone());
         let query = Arc::new(query.clone());
-        Search::within(ScanContext { query, schema, name_mapping: None, output: Output::Items }, tasks)
+        Search::within(ScanContext::new(query, schema, None, Output::Items).unwrap(), tasks)
     }
 
     /// Answers a request.

@@ -12,7 +12,7 @@ use earthcatalog_core::catalog::stats::{stats, top_cells};
 use earthcatalog_core::plan::PlanSummary;
 use earthcatalog_core::query::Query;
 use earthcatalog_core::scan::Output;
-use earthcatalog_core::search::{FileScanTask, ListFiles, Rows, ScanSummary, decode};
+use earthcatalog_core::search::{FileScanTask, ListFiles, Rows, ScanSummary};
 use earthcatalog_core::stac::arrow::{conform, table_schema};
 use earthcatalog_core::{Error, Machine, RequestId, Result, Step};
 use js_sys::Uint8Array;
@@ -157,9 +157,9 @@ impl Machine for Task {
             Kind::Rows(rows, form) => match rows.step()? {
                 Step::NeedsData(requests) => return Ok(Step::NeedsData(requests)),
                 Step::Data((location, batch)) => Some(match form {
-                    Form::Items => json_to_js(&decode(&location, &batch, Output::Items)?)?,
+                    Form::Items => json_to_js(&rows.decode(&location, &batch)?)?,
                     Form::Count => number(batch.num_rows()),
-                    Form::Uris(asset) => json_to_js(&uris(&decode(&location, &batch, Output::Assets)?, asset))?,
+                    Form::Uris(asset) => json_to_js(&uris(&rows.decode(&location, &batch)?, asset))?,
                     Form::Arrow(stream) => stream.write(&conform(&batch, &stream.schema)?)?,
                 }),
                 Step::Finished => None,

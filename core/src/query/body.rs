@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::{Query, TemporalRule};
+use super::sort::keys_from_json;
+use super::{Fields, Query, TemporalRule};
 use crate::{Error, Result};
 
 /// Most items of a page (STAC API, Item Search, "limit").
@@ -10,13 +11,14 @@ const MOST_PER_PAGE: u64 = 10_000;
 
 impl Query {
     /// A query from the members of a search body: `bbox`, `intersects`, `datetime`, `ids`, `collections`, `limit`
-    /// (STAC API, Item Search), and our own `maxItems` (or `max_items`) and `temporal` (`overlap` or `datetime`).
+    /// (STAC API, Item Search), `sortby`, `fields` (its extensions), and our own `maxItems` (or `max_items`) and
+    /// `temporal` (`overlap` or `datetime`).
     ///
     /// A member that is null is taken for absent.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Invalid`] that names a member of the wrong kind, or one that is not known: a misspelled
-    /// condition would otherwise find everything. [`crate::ErrorKind::Unsupported`] for `filter`, `sortby`, `fields`.
+    /// condition would otherwise find everything. [`crate::ErrorKind::Unsupported`] for `filter`.
     pub fn from_json(body: &Value) -> Result<Self> {
         let empty = Map::new();
         let members = match body {
@@ -51,12 +53,14 @@ impl Query {
                 Ok(self.page_size(usize::try_from(limit).unwrap_or(usize::MAX)))
             }
             "maxItems" | "max_items" => Ok(self.max_items(whole(name, value)?)),
-            "filter" | "filter-lang" | "filter-crs" | "sortby" | "fields" => {
+            "sortby" => Ok(Self { sortby: keys_from_json(value)?, ..self }),
+            "fields" => Ok(self.fields(Fields::from_json(value)?)),
+            "filter" | "filter-lang" | "filter-crs" => {
                 Err(Error::unsupported(format!("search by `{name}` is not supported yet")))
             }
             _ => Err(Error::invalid(format!(
                 "unknown search parameter `{name}`: there are bbox, intersects, datetime, temporal, ids, collections, \
-                 limit and maxItems"
+                 sortby, fields, limit and maxItems"
             ))),
         }
     }

@@ -9,8 +9,12 @@ use crate::{Error, Result};
 
 mod body;
 pub mod datetime;
+mod fields;
+mod sort;
 
 pub use datetime::Interval;
+pub use fields::Fields;
+pub use sort::SortKey;
 
 /// Page size where a query names none.
 const DEFAULT_PAGE_SIZE: usize = 100;
@@ -65,6 +69,10 @@ pub struct Query {
     pub ids: Option<BTreeSet<String>>,
     /// The item's `collection` is one of these.
     pub collections: Option<BTreeSet<String>>,
+    /// The order of the answer, the first key deciding first; without keys that of cell, time bin and path.
+    pub sortby: Vec<SortKey>,
+    /// Which members of items come back.
+    pub fields: Option<Fields>,
     /// Most items of the whole answer.
     pub max_items: Option<u64>,
     /// Items of one page, STAC's `limit`; at least 1.
@@ -79,6 +87,8 @@ impl Default for Query {
             temporal: TemporalRule::Overlap,
             ids: None,
             collections: None,
+            sortby: Vec::new(),
+            fields: None,
             max_items: None,
             page_size: DEFAULT_PAGE_SIZE,
         }
@@ -143,6 +153,20 @@ impl Query {
     #[must_use]
     pub fn collections<T: Into<String>>(self, collections: impl IntoIterator<Item = T>) -> Self {
         Self { collections: Some(collections.into_iter().map(Into::into).collect()), ..self }
+    }
+
+    /// Orders the answer by these keys, such as `-datetime`.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Invalid`] for an empty name, or more than 16 keys.
+    pub fn sortby<T: AsRef<str>>(self, keys: impl IntoIterator<Item = T>) -> Result<Self> {
+        Ok(Self { sortby: sort::parse_keys(keys)?, ..self })
+    }
+
+    /// Sets which members of items come back.
+    #[must_use]
+    pub fn fields(self, fields: Fields) -> Self {
+        Self { fields: Some(fields), ..self }
     }
 
     /// Ends the answer after so many items.

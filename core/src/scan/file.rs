@@ -13,10 +13,11 @@ use crate::error::ResultExt as _;
 use crate::machine::{Inflight, Magic};
 use crate::plan::FileScanTask;
 use crate::plan::row_group_evaluator::row_group_might_match;
+use crate::scan::Output;
 use crate::scan::ScanContext;
 use crate::scan::columns::FileColumns;
 use crate::scan::footer;
-use crate::scan::rows::{Next, Rows};
+use crate::scan::rows::{Next, Opened, Picks, Rows};
 use crate::{Error, Machine, Request, RequestId, Result, Span, Step};
 
 /// Files up to this size come in one request: a second round trip costs more than these bytes.
@@ -55,6 +56,10 @@ pub struct FileScan {
     inflight: Inflight<Option<usize>>,
     pieces: Pieces,
     counts: RowGroupCounts,
+    /// The rows to read, if others than those that match.
+    numbered: Option<Arc<[u64]>>,
+    /// The file as it was opened, where a second scan is to come.
+    opened: Option<Opened>,
     state: State,
 }
 
@@ -84,7 +89,7 @@ enum State {
 /// The row groups that remain after the footer.
 #[derive(Debug)]
 struct Chosen {
-    metadata: ParquetMetaData,
+    metadata: Arc<ParquetMetaData>,
     columns: FileColumns,
     row_groups: Vec<usize>,
 }
@@ -105,8 +110,25 @@ impl FileScan {
             inflight: Inflight::default(),
             pieces: Pieces::default(),
             counts: RowGroupCounts::default(),
+            numbered: None,
+            opened: None,
             state: State::Start,
         }
+    }
+
+    /// A scan of the rows with these ascending numbers, which the query has chosen before; `opened` spares the footer.
+    pub(crate) fn numbered(
+        task: FileScanTask,
+        context: Arc<ScanContext>,
+        rows: Arc<[u64]>,
+        opened: Option<Opened>,
+    ) -> Self {
+        Self { numbered: Some(rows), opened, ..Self::new(task, context, Arc::default()) }
+    }
+
+    /// The file as it was opened, if its scan read [`Output::Keys`].
+    pub(crate) fn into_opened(self) -> Option<Opened> {
+        self.opened
     }
 
     /// The file.
@@ -133,7 +155,7 @@ impl FileScan {
         }
     }
 
-    fn start(&self) -> Result<State> {
+    fn start(&mut self) -> Result<State> {
         let format = &self.task.data_file.file_format;
         if !format.eq_ignore_ascii_case("parquet") {
             return Err(Error::unsupported(format!("data file in format `{format}`")));
@@ -141,7 +163,10 @@ impl FileScan {
         if self.file_bytes() < footer::LEAST_FILE_BYTES {
             return Err(Error::corrupt(format!("a Parquet file cannot have {} bytes", self.file_bytes())));
         }
-        Ok(State::Footer)
+        match (self.opened.take(), self.numbered.clone()) {
+            (Some(opened), Some(rows)) => self.read_rows(opened, Picks::Numbered(rows)),
+            _ => Ok(State::Footer),
+        }
     }
 
     fn read_footer(&self) -> Result<Turn> {
@@ -159,29 +184,34 @@ impl FileScan {
 
     fn read_page_index(&mut self, metadata: ParquetMetaData) -> Result<Turn> {
         let Some(range) = footer::page_index_range(&metadata, self.file_bytes()) else {
-            return Ok(Turn::Next(self.choose(metadata)));
+            return Ok(Turn::Next(self.choose(metadata)?));
         };
         let Some(bytes) = self.pieces.slice(&range) else {
-            // Where every row matches there is nothing to look up.
-            return Ok(if self.context.restricts() {
+            // Where every row is read there is nothing to look up.
+            return Ok(if self.context.restricts() || self.numbered.is_some() {
                 Turn::Wait(State::PageIndex(Box::new(metadata)), vec![range])
             } else {
-                Turn::Next(self.choose(metadata))
+                Turn::Next(self.choose(metadata)?)
             });
         };
         let metadata = footer::parse_page_index(metadata, self.file_bytes(), range, bytes)?;
-        Ok(Turn::Next(self.choose(metadata)))
+        Ok(Turn::Next(self.choose(metadata)?))
     }
 
-    fn choose(&mut self, metadata: ParquetMetaData) -> State {
+    fn choose(&mut self, metadata: ParquetMetaData) -> Result<State> {
         let schema = metadata.file_metadata().schema_descr();
         let columns = FileColumns::resolve(schema, &self.context.schema, self.context.name_mapping.as_deref());
+        self.counts.total = metadata.num_row_groups() as u64;
+        let metadata = Arc::new(metadata);
+        if let Some(rows) = self.numbered.clone() {
+            let pieces = std::mem::take(&mut self.pieces.0);
+            return self.read_rows(Opened { metadata, columns, pieces }, Picks::Numbered(rows));
+        }
         let leaves = columns.leaves();
         let all = metadata.row_groups().iter().enumerate();
         let kept = all.filter(|(_, row_group)| row_group_might_match(&self.context.query, &leaves, row_group).keeps());
         let row_groups: Vec<usize> = kept.map(|(position, _)| position).collect();
-        self.counts.total = metadata.num_row_groups() as u64;
-        State::BloomFilters(Box::new(Chosen { metadata, columns, row_groups }))
+        Ok(State::BloomFilters(Box::new(Chosen { metadata, columns, row_groups })))
     }
 
     fn read_bloom_filters(&mut self, mut chosen: Chosen) -> Result<Turn> {
@@ -224,16 +254,16 @@ impl FileScan {
             return Ok(State::Done);
         }
         self.counts.read = row_groups.len() as u64;
-        let rows = Rows::new(
-            metadata,
-            columns,
-            row_groups,
-            Arc::clone(&self.context),
-            Arc::clone(&self.unreadable),
-            std::mem::take(&mut self.pieces.0),
-            self.file_bytes(),
-        )?;
-        Ok(State::Rows(Box::new(rows)))
+        let opened = Opened { metadata, columns, pieces: std::mem::take(&mut self.pieces.0) };
+        if self.context.output == Output::Keys {
+            self.opened = Some(opened.clone());
+        }
+        self.read_rows(opened, Picks::Matching(row_groups))
+    }
+
+    fn read_rows(&self, opened: Opened, picks: Picks) -> Result<State> {
+        let (context, unreadable) = (Arc::clone(&self.context), Arc::clone(&self.unreadable));
+        Ok(State::Rows(Box::new(Rows::new(opened, picks, context, unreadable, self.file_bytes())?)))
     }
 
     /// Goes on to the rows, or to the bytes that are wanted before.

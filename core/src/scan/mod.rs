@@ -3,8 +3,13 @@
 pub mod columns;
 pub mod file;
 pub mod footer;
+mod order;
 pub mod predicate;
 mod rows;
+
+pub(crate) use order::Key;
+pub use order::Order;
+pub(crate) use rows::{Opened, ROW_NUMBER};
 
 use std::sync::Arc;
 
@@ -24,14 +29,53 @@ pub struct ScanContext {
     pub name_mapping: Option<Arc<NameMapping>>,
     /// Which columns come back.
     pub output: Output,
+    /// The order of the answer.
+    pub order: Arc<Order>,
 }
 
 impl ScanContext {
+    /// What scans for `query` share, in a table with `schema`.
+    ///
+    /// # Errors
+    /// Those of [`check_columns`] and [`Order::new`].
+    pub fn new(
+        query: Arc<Query>,
+        schema: Arc<Schema>,
+        name_mapping: Option<Arc<NameMapping>>,
+        output: Output,
+    ) -> Result<Self> {
+        check_columns(&query, &schema)?;
+        let order = Arc::new(Order::new(&query.sortby, &schema)?);
+        Ok(Self { query, schema, name_mapping, output, order })
+    }
+
     /// Whether a row has to pass a test at all.
     #[must_use]
     pub fn restricts(&self) -> bool {
         let query = &self.query;
         query.ids.is_some() || query.collections.is_some() || query.area.is_some() || query.datetime.is_some()
+    }
+
+    /// Whether a column of the table is read for what comes back.
+    #[must_use]
+    pub fn wants_column(&self, name: &str) -> bool {
+        let tells_items_apart = stac_schema::IDENTITY.contains(&name);
+        match self.output {
+            Output::Items => {
+                let fields = self.query.fields.as_ref();
+                tells_items_apart || fields.is_none_or(|fields| fields.want_column(name))
+            }
+            Output::Ids => tells_items_apart,
+            Output::Assets => tells_items_apart || [stac_schema::ASSETS, stac_schema::JSON_PATCH].contains(&name),
+            Output::Keys => tells_items_apart || self.order.columns().any(|column| column == name),
+        }
+    }
+
+    /// Whether rows come in another order than that of the files.
+    #[must_use]
+    pub fn sorts(&self) -> bool {
+        // Ids are read to be counted.
+        !self.order.is_empty() && self.output != Output::Ids
     }
 
     /// Whether nothing but area and time has to be tested, and all that pass are wanted.
@@ -48,7 +92,7 @@ impl ScanContext {
 ///
 /// # Errors
 /// [`crate::ErrorKind::Unsupported`] that names the missing column.
-pub fn check_columns(query: &Query, schema: &Schema) -> Result<()> {
+fn check_columns(query: &Query, schema: &Schema) -> Result<()> {
     let times: &[&str] = match query.temporal {
         TemporalRule::Datetime => &[stac_schema::DATETIME],
         TemporalRule::Overlap => &[stac_schema::DATETIME, stac_schema::START_DATETIME, stac_schema::END_DATETIME],
@@ -71,13 +115,15 @@ pub fn check_columns(query: &Query, schema: &Schema) -> Result<()> {
 /// Which columns a scan yields.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Output {
-    /// All that the table's schema knows.
+    /// Those from which the wanted members of items are made.
     #[default]
     Items,
     /// Item id and collection id only.
     Ids,
     /// Those, and what tells the assets.
     Assets,
+    /// Those, what the order of the answer is made from, and each row's number in its file.
+    Keys,
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The rows of the chosen row groups of one file: several groups are read at once and yielded in order.
+//! The chosen rows of one file: several row groups are read at once and yielded in order.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -6,22 +6,21 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
-use arrow_schema::{Field, Schema as ArrowSchema};
+use arrow_schema::{DataType, Field, FieldRef, Schema as ArrowSchema};
 use bytes::Bytes;
 use parquet::DecodeResult;
-use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, RowFilter, RowSelection,
 };
 use parquet::arrow::push_decoder::{ParquetPushDecoder, ParquetPushDecoderBuilder};
-use parquet::file::metadata::ParquetMetaData;
+use parquet::arrow::{ProjectionMask, RowNumber};
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
 use crate::plan::row_group_evaluator::rows_that_might_match;
 use crate::scan::columns::FileColumns;
 use crate::scan::footer::{self, guarded};
 use crate::scan::predicate::RowPredicate;
 use crate::scan::{Output, ScanContext};
-use crate::stac::schema as stac_schema;
 use crate::{Error, Result};
 
 /// Row groups of one file read at once: one after the other, each would cost two round trips.
@@ -34,13 +33,40 @@ const AT_ONCE_BYTES: u64 = 512 << 10;
 const AT_ONCE_BYTES_OF_AREA: u64 = 4 << 20;
 /// Rows decoded at once.
 const BATCH_ROWS: usize = 1024;
+/// The column of [`Output::Keys`] that numbers the rows of a file from 0.
+pub(crate) const ROW_NUMBER: &str = "row number";
+
+/// A file whose footer was read, and the bytes of it that are at hand.
+#[derive(Clone, Debug)]
+pub(crate) struct Opened {
+    pub(super) metadata: Arc<ParquetMetaData>,
+    pub(super) columns: FileColumns,
+    pub(super) pieces: Vec<(Range<u64>, Bytes)>,
+}
+
+impl Opened {
+    /// About how much memory this takes, in bytes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.metadata.memory_size() + self.pieces.iter().map(|(_, bytes)| bytes.len()).sum::<usize>()
+    }
+}
+
+/// Which rows of a file are read.
+#[derive(Clone, Debug)]
+pub(super) enum Picks {
+    /// Those of these row groups that match the query.
+    Matching(Vec<usize>),
+    /// These, by their numbers in the file, ascending; the query has chosen them before.
+    Numbered(Arc<[u64]>),
+}
 
 /// Reads row groups of a file; bytes are asked for by row group.
 #[derive(Debug)]
 pub(super) struct Rows {
     metadata: ArrowReaderMetadata,
     columns: FileColumns,
-    predicate: RowPredicate,
+    predicate: Option<RowPredicate>,
+    numbered: Option<Arc<[u64]>>,
     context: Arc<ScanContext>,
     /// Root column and name of what comes back, in the order of the file.
     output: Vec<(usize, String)>,
@@ -71,21 +97,28 @@ pub(super) enum Next {
 
 impl Rows {
     pub(super) fn new(
-        metadata: ParquetMetaData,
-        columns: FileColumns,
-        row_groups: Vec<usize>,
+        opened: Opened,
+        picks: Picks,
         context: Arc<ScanContext>,
         unreadable: Arc<AtomicU64>,
-        pieces: Vec<(Range<u64>, Bytes)>,
         file_bytes: u64,
     ) -> Result<Self> {
+        let Opened { metadata, columns, pieces } = opened;
+        let (waiting, numbered) = match picks {
+            Picks::Matching(row_groups) => (row_groups.into(), None),
+            Picks::Numbered(rows) => (row_groups_of(&metadata, &rows), Some(rows)),
+        };
         // The types come from the Parquet schema: what Arrow writers add would only vary them.
-        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let metadata = guarded(|| ArrowReaderMetadata::try_new(Arc::new(metadata), options))?;
-        let predicate = RowPredicate::new(Arc::clone(&context.query), &columns, unreadable);
-        let output = output_columns(&columns, context.output);
-        let waiting = row_groups.into();
-        Ok(Self { metadata, columns, predicate, context, output, pieces, file_bytes, waiting, open: VecDeque::new() })
+        let mut options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        if context.output == Output::Keys {
+            options = guarded(|| options.with_virtual_columns(vec![row_number()]))?;
+        }
+        let metadata = guarded(|| ArrowReaderMetadata::try_new(metadata, options))?;
+        let predicate = (numbered.is_none() && context.restricts())
+            .then(|| RowPredicate::new(Arc::clone(&context.query), &columns, unreadable));
+        let output = output_columns(&columns, &context);
+        let open = VecDeque::new();
+        Ok(Self { metadata, columns, predicate, numbered, context, output, pieces, file_bytes, waiting, open })
     }
 
     /// Takes every open row group as far as its bytes and its turn allow; yields what they want, by row group.
@@ -114,7 +147,9 @@ impl Rows {
                 }
                 // The decoder is asked again.
                 DecodeResult::Data(batch) if batch.num_rows() == 0 => {}
-                DecodeResult::Data(batch) => group.ready = Some(rename(&batch, &self.output)?),
+                DecodeResult::Data(batch) => {
+                    group.ready = Some(rename(&batch, self.output.iter().map(|(_, name)| name.as_str()))?);
+                }
                 DecodeResult::Finished => group.finished = true,
             }
         }
@@ -142,8 +177,7 @@ impl Rows {
     }
 
     fn open_group(&self, row_group: usize) -> Result<Group> {
-        let metadata = self.metadata.metadata();
-        let selection = rows_that_might_match(&self.context.query, &self.columns.leaves(), metadata, row_group);
+        let selection = self.selection(row_group);
         let schema = self.metadata.parquet_schema();
         let projection = ProjectionMask::roots(schema, self.output.iter().map(|(root, _)| *root));
         let at_once = guarded(|| Ok(self.at_once(row_group, selection.as_ref())))?;
@@ -155,9 +189,8 @@ impl Rows {
             if let Some(selection) = selection {
                 builder = builder.with_row_selection(selection);
             }
-            if self.context.restricts() {
-                let mask = ProjectionMask::roots(schema, self.predicate.roots().iter().copied());
-                let predicate = self.predicate.clone();
+            if let Some(predicate) = self.predicate.clone() {
+                let mask = ProjectionMask::roots(schema, predicate.roots().iter().copied());
                 let filter = ArrowPredicateFn::new(mask, move |batch| Ok(predicate.evaluate(&batch)));
                 builder = builder.with_row_filter(RowFilter::new(vec![Box::new(filter)]));
             }
@@ -170,9 +203,25 @@ impl Rows {
         Ok(Group { position: row_group, decoder, at_once, in_flight: 0, ready: None, finished: false })
     }
 
+    /// The rows of a row group that are read at all; `None` for all.
+    fn selection(&self, row_group: usize) -> Option<RowSelection> {
+        let metadata = self.metadata.metadata();
+        match &self.numbered {
+            None => rows_that_might_match(&self.context.query, &self.columns.leaves(), metadata, row_group),
+            Some(numbered) => {
+                let group = row_range(metadata, row_group)?;
+                let first = numbered.partition_point(|row| *row < group.start);
+                let inside = numbered.iter().skip(first).take_while(|row| **row < group.end);
+                let offsets = inside.filter_map(|row| usize::try_from(row - group.start).ok());
+                let rows = usize::try_from(group.end - group.start).ok()?;
+                Some(RowSelection::from_consecutive_ranges(offsets.map(|row| row..row + 1), rows))
+            }
+        }
+    }
+
     /// The bytes of all columns that are read of a row group, if that is little enough to be read at once; else none.
     fn at_once(&self, row_group: usize, selection: Option<&RowSelection>) -> Vec<Range<u64>> {
-        let filter = self.predicate.roots();
+        let filter = self.predicate.as_ref().map(RowPredicate::roots).unwrap_or_default();
         let schema = self.metadata.parquet_schema();
         let most = if self.context.only_area_or_time() { AT_ONCE_BYTES_OF_AREA } else { AT_ONCE_BYTES };
         let metadata = self.metadata.metadata();
@@ -243,29 +292,40 @@ fn column_ranges(
     dictionary.into_iter().chain(selection.scan_ranges(pages)).collect()
 }
 
-fn output_columns(columns: &FileColumns, output: Output) -> Vec<(usize, String)> {
-    let wanted = |name: &str| match output {
-        Output::Items => true,
-        Output::Ids => stac_schema::IDENTITY.contains(&name),
-        Output::Assets => {
-            stac_schema::IDENTITY.contains(&name) || [stac_schema::ASSETS, stac_schema::JSON_PATCH].contains(&name)
-        }
-    };
-    let mut wanted: Vec<(usize, String)> =
-        columns.iter().filter(|(name, _)| wanted(name)).map(|(name, root)| (root, name.to_owned())).collect();
+fn output_columns(columns: &FileColumns, context: &ScanContext) -> Vec<(usize, String)> {
+    let wanted = columns.iter().filter(|(name, _)| context.wants_column(name));
+    let mut wanted: Vec<(usize, String)> = wanted.map(|(name, root)| (root, name.to_owned())).collect();
     wanted.sort_unstable();
     wanted
 }
 
-/// The batch under the table's names.
-fn rename(batch: &RecordBatch, output: &[(usize, String)]) -> Result<RecordBatch> {
-    let fields: Vec<Field> = batch
-        .schema()
-        .fields()
-        .iter()
-        .zip(output)
-        .map(|(field, (_, name))| field.as_ref().clone().with_name(name))
-        .collect();
+fn row_number() -> FieldRef {
+    Arc::new(Field::new(ROW_NUMBER, DataType::Int64, false).with_extension_type(RowNumber))
+}
+
+/// The first row of a row group and the row after its last, by their numbers in the file.
+fn row_range(metadata: &ParquetMetaData, row_group: usize) -> Option<Range<u64>> {
+    let rows = |group: &RowGroupMetaData| u64::try_from(group.num_rows()).unwrap_or_default();
+    let start = metadata.row_groups().get(..row_group)?.iter().map(rows).fold(0, u64::saturating_add);
+    Some(start..start.saturating_add(rows(metadata.row_groups().get(row_group)?)))
+}
+
+/// The row groups that hold these rows.
+fn row_groups_of(metadata: &ParquetMetaData, rows: &[u64]) -> VecDeque<usize> {
+    let holds = |range: Range<u64>| rows.get(rows.partition_point(|row| *row < range.start)) < Some(&range.end);
+    (0..metadata.num_row_groups())
+        .filter(|row_group| row_range(metadata, *row_group).is_some_and(|range| !range.is_empty() && holds(range)))
+        .collect()
+}
+
+/// The batch under the table's names; what the reader adds behind them keeps its own.
+fn rename<'n>(batch: &RecordBatch, names: impl Iterator<Item = &'n str>) -> Result<RecordBatch> {
+    let mut names = names;
+    let renamed = |field: &FieldRef| match names.next() {
+        Some(name) => field.as_ref().clone().with_name(name),
+        None => field.as_ref().clone(),
+    };
+    let fields: Vec<Field> = batch.schema().fields().iter().map(renamed).collect();
     let schema = Arc::new(ArrowSchema::new(fields));
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(schema, batch.columns().to_vec(), &options)

@@ -83,6 +83,12 @@ impl ListFiles {
         }
     }
 
+    /// Keeps what manifests say of this column too, by its Iceberg id.
+    pub(super) fn with_metrics_of(mut self, column: Option<i32>) -> Self {
+        self.wanted.extend(column);
+        self
+    }
+
     /// What was left out, once the files are listed.
     pub fn plan(&self) -> Option<&PlanSummary> {
         (self.state == State::Planned).then_some(&self.plan)

@@ -1,7 +1,10 @@
 //! Searches: manifest list, manifests, plan, scan.
 
+mod best;
 mod list;
+mod picked;
 mod rows;
+mod sorted;
 mod window;
 
 pub use crate::plan::FileScanTask;
@@ -10,20 +13,15 @@ pub use rows::Rows;
 
 use std::collections::VecDeque;
 
-use arrow_array::RecordBatch;
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::catalog::Catalog;
-use crate::error::ResultExt as _;
 use crate::plan::PlanSummary;
 use crate::query::Query;
 use crate::scan::file::RowGroupCounts;
-use crate::scan::predicate::Texts;
 use crate::scan::{Output, ScanContext};
-use crate::stac::decode::{decode_assets, decode_items};
-use crate::stac::schema as stac_schema;
-use crate::{Error, Location, Machine, RequestId, Result, Step};
+use crate::{Error, Machine, RequestId, Result, Step};
 use window::Window;
 
 /// What a search did beyond planning, so far.
@@ -91,7 +89,7 @@ impl Machine for Search {
                 Step::NeedsData(requests) => return Ok(Step::NeedsData(requests)),
                 Step::Finished => return Ok(Step::Finished),
                 Step::Data((location, batch)) => {
-                    self.ready = decode(&location, &batch, self.rows.context().output)?.into();
+                    self.ready = self.rows.decode(&location, &batch)?.into();
                 }
             }
         }
@@ -104,23 +102,4 @@ impl Machine for Search {
     fn fail(&mut self, id: RequestId, error: Error) -> Result<()> {
         self.rows.fail(id, error)
     }
-}
-
-/// The values of a batch that [`Rows`] yielded: items, or what `output` leaves of them.
-///
-/// # Errors
-/// Those of decoding, with the data file.
-pub fn decode(location: &Location, batch: &RecordBatch, output: Output) -> Result<Vec<Value>> {
-    let values = match output {
-        Output::Items => decode_items(batch),
-        Output::Ids => Ok(identities(batch)),
-        Output::Assets => decode_assets(batch),
-    };
-    values.context("location", location)
-}
-
-fn identities(batch: &RecordBatch) -> Vec<Value> {
-    let texts = |name| Texts::of(batch.column_by_name(name));
-    let (ids, collections) = (texts(stac_schema::ID), texts(stac_schema::COLLECTION));
-    (0..batch.num_rows()).map(|row| json!({ "id": ids.at(row), "collection": collections.at(row) })).collect()
 }

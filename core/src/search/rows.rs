@@ -1,26 +1,32 @@
 //! The rows that match a query, each item once: what every kind of answer is made from.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use arrow_array::{BooleanArray, RecordBatch};
 use arrow_select::filter::filter_record_batch;
 use bytes::Bytes;
+use serde_json::{Value, json};
 use xxhash_rust::xxh3::Xxh3;
 
+use super::sorted::Sorted;
+use super::window::Batch;
 use super::{ListFiles, ScanSummary, Window};
 use crate::catalog::Catalog;
 use crate::error::ResultExt as _;
 use crate::machine::Inflight;
 use crate::plan::{FileScanTask, PlanSummary};
 use crate::query::Query;
+use crate::scan::file::FileScan;
 use crate::scan::predicate::Texts;
-use crate::scan::{Output, ScanContext, check_columns};
+use crate::scan::{Output, ScanContext};
+use crate::stac::decode::{decode_assets, decode_fields, decode_items};
 use crate::stac::schema as stac_schema;
 use crate::{Error, Location, Machine, RequestId, Result, Step};
 
-/// Yields the rows of a catalog that match a query, each item once, in the order of cell, time bin and path, with the
-/// data file they come from. Batches are never empty; they hold the columns that the file and the output have.
+/// Yields the rows of a catalog that match a query, each item once, with the data file they come from: in the order that
+/// the query asks for, and where that says nothing in that of cell, time bin, path and row. Batches are never empty; they
+/// hold the columns that the file and the output have.
 ///
 /// An item is its collection and id: of several rows with both equal, the first in that order is yielded.
 #[derive(Debug)]
@@ -37,8 +43,20 @@ pub struct Rows {
 #[derive(Debug)]
 enum Stage {
     Planning(Box<ListFiles>),
-    Scanning(Box<Window>),
+    Scanning(Box<Window>, VecDeque<FileScanTask>),
+    Sorting(Box<Sorted>),
     Done,
+}
+
+impl Stage {
+    /// What reads these files, in base order, as the query asks for.
+    fn over(files: Vec<FileScanTask>, context: &Arc<ScanContext>, inflight: Inflight<(u64, RequestId)>) -> Self {
+        if context.sorts() {
+            return Self::Sorting(Box::new(Sorted::new(files, Arc::clone(context), inflight)));
+        }
+        let window = Window::new(context.query.max_items.is_some(), inflight);
+        Self::Scanning(Box::new(window), files.into())
+    }
 }
 
 impl Rows {
@@ -46,32 +64,44 @@ impl Rows {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Invalid`] for an area the grid cannot place, [`crate::ErrorKind::Corrupt`] for a broken
-    /// name mapping, [`crate::ErrorKind::Unsupported`] as [`check_columns`].
+    /// name mapping, [`crate::ErrorKind::Unsupported`] as [`ScanContext::new`].
     pub fn new(catalog: &Catalog, query: Query, output: Output) -> Result<Self> {
         let list = ListFiles::matching(catalog, query.clone())?;
         let context = scan_context(catalog, query, output)?;
-        Ok(Self::over(Stage::Planning(Box::new(list)), context))
+        let list = list.with_metrics_of(context.order.field_id());
+        Ok(Self::at(Stage::Planning(Box::new(list)), Arc::new(context)))
     }
 
     /// The rows of files of any table whose schema is known.
     pub fn within(context: ScanContext, files: Vec<FileScanTask>) -> Self {
-        let window = Window::new(files, context.query.max_items.is_some(), Inflight::default());
-        Self::over(Stage::Scanning(Box::new(window)), context)
+        let context = Arc::new(context);
+        let stage = Stage::over(files, &context, Inflight::default());
+        Self::at(stage, context)
     }
 
-    fn over(stage: Stage, context: ScanContext) -> Self {
+    fn at(stage: Stage, context: Arc<ScanContext>) -> Self {
         Self {
             stage,
             remaining: context.query.max_items,
-            context: Arc::new(context),
+            context,
             plan: None,
             seen: HashSet::new(),
             summary: ScanSummary::default(),
         }
     }
 
-    pub(super) fn context(&self) -> &ScanContext {
-        &self.context
+    /// The values of a batch that this yielded: items with their wanted members, or what the output leaves of them.
+    ///
+    /// # Errors
+    /// Those of decoding, with the data file.
+    pub fn decode(&self, location: &Location, batch: &RecordBatch) -> Result<Vec<Value>> {
+        let values = match (self.context.output, &self.context.query.fields) {
+            (Output::Items, None) => decode_items(batch),
+            (Output::Items, Some(fields)) => decode_fields(batch, fields),
+            (Output::Assets, _) => decode_assets(batch),
+            (Output::Ids | Output::Keys, _) => Ok(identities(batch)),
+        };
+        values.context("location", location)
     }
 
     pub(super) fn with_output(self, output: Output) -> Self {
@@ -87,8 +117,10 @@ impl Rows {
     /// What was read so far.
     pub fn summary(&self) -> ScanSummary {
         let mut summary = self.summary;
-        if let Stage::Scanning(window) = &self.stage {
-            window.describe(&mut summary);
+        match &self.stage {
+            Stage::Scanning(window, _) => window.describe(&mut summary),
+            Stage::Sorting(sorted) => sorted.describe(&mut summary),
+            Stage::Planning(_) | Stage::Done => {}
         }
         summary
     }
@@ -145,19 +177,22 @@ impl Machine for Rows {
                     Step::NeedsData(requests) => return Ok(Step::NeedsData(requests)),
                     Step::Data(files) => {
                         self.plan = list.plan().cloned();
-                        let window = Window::new(files, self.remaining.is_some(), list.numbering());
-                        self.stage = Stage::Scanning(Box::new(window));
+                        self.stage = Stage::over(files, &self.context, list.numbering());
                         continue;
                     }
                     Step::Finished => Step::Finished,
                 },
-                Stage::Scanning(window) => window.step(&self.context)?,
+                Stage::Scanning(window, tasks) => window.step(|unreadable| {
+                    let task = tasks.pop_front()?;
+                    Some(FileScan::new(task, Arc::clone(&self.context), Arc::clone(unreadable)))
+                })?,
+                Stage::Sorting(sorted) => sorted.step()?,
             };
             match step {
                 Step::NeedsData(requests) => return Ok(Step::NeedsData(requests)),
                 Step::Finished => self.finish(),
-                Step::Data((location, batch)) => {
-                    let batch = self.take(&batch).context("location", &location)?;
+                Step::Data(Batch { location, rows, .. }) => {
+                    let batch = self.take(&rows).context("location", &location)?;
                     if batch.num_rows() > 0 {
                         return Ok(Step::Data((location, batch)));
                     }
@@ -169,7 +204,8 @@ impl Machine for Rows {
     fn supply(&mut self, id: RequestId, bytes: Bytes) -> Result<()> {
         match &mut self.stage {
             Stage::Planning(list) => list.supply(id, bytes),
-            Stage::Scanning(window) => window.supply(id, bytes),
+            Stage::Scanning(window, _) => window.supply(id, bytes),
+            Stage::Sorting(sorted) => sorted.supply(id, bytes),
             // A late answer to a request that is no longer of use.
             Stage::Done => Ok(()),
         }
@@ -178,26 +214,28 @@ impl Machine for Rows {
     fn fail(&mut self, id: RequestId, error: Error) -> Result<()> {
         match &mut self.stage {
             Stage::Planning(list) => list.fail(id, error),
-            Stage::Scanning(window) => window.fail(id, error),
+            Stage::Scanning(window, _) => window.fail(id, error),
+            Stage::Sorting(sorted) => sorted.fail(id, error),
             Stage::Done => Ok(()),
         }
     }
 }
 
+fn identities(batch: &RecordBatch) -> Vec<Value> {
+    let texts = |name| Texts::of(batch.column_by_name(name));
+    let (ids, collections) = (texts(stac_schema::ID), texts(stac_schema::COLLECTION));
+    (0..batch.num_rows()).map(|row| json!({ "id": ids.at(row), "collection": collections.at(row) })).collect()
+}
+
 /// What scans of the current snapshot of `catalog` share.
 fn scan_context(catalog: &Catalog, query: Query, output: Output) -> Result<ScanContext> {
     let metadata = catalog.metadata();
-    check_columns(&query, metadata.schema())?;
-    Ok(ScanContext {
-        query: Arc::new(query),
-        schema: Arc::new(metadata.schema().clone()),
-        name_mapping: metadata.name_mapping()?.map(Arc::new),
-        output,
-    })
+    let name_mapping = metadata.name_mapping()?.map(Arc::new);
+    ScanContext::new(Arc::new(query), Arc::new(metadata.schema().clone()), name_mapping, output)
 }
 
 /// A hash of collection and id; with 128 bits, two of a thousand million items share one in 10^20 catalogs.
-fn identity(collection: Option<&str>, id: &str) -> u128 {
+pub(super) fn identity(collection: Option<&str>, id: &str) -> u128 {
     let mut hash = Xxh3::new();
     hash.update(&[u8::from(collection.is_some())]);
     let collection = collection.unwrap_or_default();

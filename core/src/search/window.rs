@@ -8,8 +8,7 @@ use arrow_array::RecordBatch;
 use bytes::Bytes;
 
 use crate::machine::Inflight;
-use crate::plan::FileScanTask;
-use crate::scan::ScanContext;
+use crate::scan::Opened;
 use crate::scan::file::{FileScan, RowGroupCounts};
 use crate::search::ScanSummary;
 use crate::{Error, Location, Machine, Request, RequestId, Result, Step};
@@ -24,13 +23,13 @@ const FIRST_FILES: usize = 2;
 /// Reads files in order, some ahead of the first; each holds back after one batch until its turn comes.
 #[derive(Debug)]
 pub(super) struct Window {
-    tasks: VecDeque<FileScanTask>,
     open: VecDeque<Slot>,
     files: usize,
-    opened: u64,
+    begun: u64,
     inflight: Inflight<(u64, RequestId)>,
     closed: RowGroupCounts,
     unreadable: Arc<AtomicU64>,
+    kept: Vec<(u64, Opened)>,
 }
 
 #[derive(Debug)]
@@ -42,32 +41,56 @@ struct Slot {
     asked_bytes: u64,
 }
 
+/// Rows of one of the files, which are numbered from 0 in the order in which they were begun.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) number: u64,
+    pub(super) location: Location,
+    pub(super) rows: RecordBatch,
+}
+
 impl Window {
-    /// A window over `tasks`; a search that `may_end_early` widens it as files turn out not to suffice.
-    pub(super) fn new(tasks: Vec<FileScanTask>, may_end_early: bool, inflight: Inflight<(u64, RequestId)>) -> Self {
+    /// A window for a search that `may_end_early`: it widens as files turn out not to suffice.
+    pub(super) fn new(may_end_early: bool, inflight: Inflight<(u64, RequestId)>) -> Self {
         Self {
-            tasks: tasks.into(),
             open: VecDeque::new(),
             files: if may_end_early { FIRST_FILES } else { FILES },
-            opened: 0,
+            begun: 0,
             inflight,
             closed: RowGroupCounts::default(),
             unreadable: Arc::default(),
+            kept: Vec::new(),
         }
     }
 
     /// Adds what was read so far.
     pub(super) fn describe(&self, summary: &mut ScanSummary) {
         let counts = self.open.iter().map(|slot| slot.scan.row_groups());
-        summary.files_opened = self.opened;
+        summary.files_opened = self.begun;
         summary.row_groups = counts.fold(self.closed, RowGroupCounts::and);
         summary.unreadable_geometries = self.unreadable.load(Ordering::Relaxed);
     }
 
-    /// The next batch of the first file, or the requests of all open files.
-    pub(super) fn step(&mut self, context: &Arc<ScanContext>) -> Result<Step<(Location, RecordBatch)>> {
+    /// Numbers for the requests of what follows.
+    pub(super) fn numbering<T>(&self) -> Inflight<T> {
+        Inflight::after(&self.inflight)
+    }
+
+    /// The files that were read to their end since the last call, as they were opened, if they keep that.
+    pub(super) fn take_opened(&mut self) -> Vec<(u64, Opened)> {
+        std::mem::take(&mut self.kept)
+    }
+
+    /// The next batch of the first file, or the requests of all open files. `next` begins a file, wherever there is room
+    /// for one more; it is given the counter of footprints that cannot be read.
+    pub(super) fn step(&mut self, mut next: impl FnMut(&Arc<AtomicU64>) -> Option<FileScan>) -> Result<Step<Batch>> {
         loop {
-            self.fill(context);
+            while self.open.len() < self.files
+                && let Some(scan) = next(&self.unreadable)
+            {
+                self.open.push_back(Slot { number: self.begun, scan, ready: None, finished: false, asked_bytes: 0 });
+                self.begun += 1;
+            }
             let requests = self.advance()?;
             if !requests.is_empty() {
                 return Ok(Step::NeedsData(requests));
@@ -75,24 +98,18 @@ impl Window {
             let Some(first) = self.open.front_mut() else {
                 return Ok(Step::Finished);
             };
-            if let Some(batch) = first.ready.take() {
-                return Ok(Step::Data((first.scan.task().location.clone(), batch)));
+            if let Some(rows) = first.ready.take() {
+                let location = first.scan.task().location.clone();
+                return Ok(Step::Data(Batch { number: first.number, location, rows }));
             }
             if !first.finished {
                 return Ok(Step::NeedsData(Vec::new()));
             }
-            self.closed = self.closed.and(first.scan.row_groups());
-            self.open.pop_front();
+            if let Some(Slot { number, scan, .. }) = self.open.pop_front() {
+                self.closed = self.closed.and(scan.row_groups());
+                self.kept.extend(scan.into_opened().map(|opened| (number, opened)));
+            }
             self.files = (self.files * 2).min(FILES);
-        }
-    }
-
-    fn fill(&mut self, context: &Arc<ScanContext>) {
-        while self.open.len() < self.files {
-            let Some(task) = self.tasks.pop_front() else { break };
-            let scan = FileScan::new(task, Arc::clone(context), Arc::clone(&self.unreadable));
-            self.open.push_back(Slot { number: self.opened, scan, ready: None, finished: false, asked_bytes: 0 });
-            self.opened += 1;
         }
     }
 

@@ -8,6 +8,7 @@ use super::json_column::{byte_strings, json_values, texts};
 use super::{patch, schema};
 use crate::error::ResultExt as _;
 use crate::geometry::wkb;
+use crate::query::Fields;
 use crate::{Error, Result};
 
 /// What an item without a `stac_version` column is taken for: the one version that the Python program writes.
@@ -25,6 +26,19 @@ const PROJECTED_GEOMETRY: &str = "proj:geometry";
 /// [`crate::ErrorKind::Unsupported`] for a column whose type cannot hold what its name means, and
 /// [`crate::ErrorKind::Corrupt`] for JSON text, WKB or a patch that does not parse; both name the column.
 pub fn decode_items(batch: &RecordBatch) -> Result<Vec<Value>> {
+    decode_wanted(batch, |_| true)
+}
+
+/// The wanted members of the items of a batch's rows. Needs no columns but those that can hold them.
+///
+/// # Errors
+/// As [`decode_items`].
+pub fn decode_fields(batch: &RecordBatch, fields: &Fields) -> Result<Vec<Value>> {
+    let items = decode_wanted(batch, |place| fields.want(place))?;
+    Ok(items.into_iter().map(|item| fields.pick(item)).collect())
+}
+
+fn decode_wanted(batch: &RecordBatch, wanted: impl Fn(&str) -> bool) -> Result<Vec<Value>> {
     let mut properties = properties(batch)?;
     let mut top_level = Vec::with_capacity(9);
     for (name, default) in [
@@ -61,7 +75,7 @@ pub fn decode_items(batch: &RecordBatch) -> Result<Vec<Value>> {
         }
         items.push(Value::Object(item));
     }
-    apply_patches(batch, &mut items, None)?;
+    apply_patches(batch, &mut items, wanted)?;
     Ok(items)
 }
 
@@ -77,18 +91,18 @@ pub fn decode_assets(batch: &RecordBatch) -> Result<Vec<Value>> {
     values.resize(batch.num_rows(), Value::Null);
     let object = |assets: Value| json!({ schema::ASSETS: if assets.is_null() { json!({}) } else { assets } });
     let mut items: Vec<Value> = values.into_iter().map(object).collect();
-    apply_patches(batch, &mut items, Some(schema::ASSETS))?;
+    apply_patches(batch, &mut items, |place| place == schema::ASSETS)?;
     Ok(items)
 }
 
-/// Applies the patches, or what of them lies below one `member`.
-fn apply_patches(batch: &RecordBatch, items: &mut [Value], member: Option<&str>) -> Result<()> {
+/// Applies the patches, or what they say of places that are wanted.
+fn apply_patches(batch: &RecordBatch, items: &mut [Value], wanted: impl Fn(&str) -> bool) -> Result<()> {
     let Some(column) = batch.column_by_name(schema::JSON_PATCH) else {
         return Ok(());
     };
     for (item, text) in items.iter_mut().zip(texts(column).context("column", schema::JSON_PATCH)?) {
         if let Some(text) = text {
-            patch::apply_below(item, text, member)?;
+            patch::apply_wanted(item, text, &wanted)?;
         }
     }
     Ok(())

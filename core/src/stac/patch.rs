@@ -1,5 +1,6 @@
 //! The `json_patch` column: what the other columns of a row cannot say, as an RFC 6902 JSON Patch.
 
+use json_patch::jsonptr::Pointer;
 use json_patch::{Patch, PatchOperation};
 use serde_json::{Number, Value};
 
@@ -48,15 +49,14 @@ pub(crate) fn whole_number(float: f64) -> Option<i128> {
 /// [`crate::ErrorKind::Corrupt`] for a text that is no patch or does not fit the item,
 /// [`crate::ErrorKind::Unsupported`] for another operation.
 pub fn apply(item: &mut Value, text: &str) -> Result<()> {
-    apply_below(item, text, None)
+    apply_wanted(item, text, |_| true)
 }
 
-/// As [`apply`], for an item of which only one `member` is there: what is said of others is left out.
-pub(super) fn apply_below(item: &mut Value, text: &str, member: Option<&str>) -> Result<()> {
+/// As [`apply`], for an item of which only some columns are there: what is said of places in others is left out. A
+/// place is `assets` and the like, or `properties.datetime`.
+pub(super) fn apply_wanted(item: &mut Value, text: &str, wanted: impl Fn(&str) -> bool) -> Result<()> {
     let mut patch = parse(text)?;
-    if let Some(member) = member {
-        patch.0.retain(|operation| operation.path().first().is_none_or(|first| first.decoded() == member));
-    }
+    patch.0.retain(|operation| place(operation.path()).is_none_or(|place| wanted(&place)));
     apply_parsed(item, &patch)
 }
 
@@ -92,6 +92,16 @@ pub(crate) fn apply_parsed(item: &mut Value, patch: &Patch) -> Result<()> {
         return Ok(());
     }
     Err(Error::corrupt("`json_patch` turns an item into something else"))
+}
+
+/// The place of a column, at or above a path; `None` for the whole item.
+fn place(path: &Pointer) -> Option<String> {
+    let mut tokens = path.tokens();
+    let member = tokens.next()?.decoded().into_owned();
+    match tokens.next().filter(|_| member == "properties") {
+        Some(property) => Some(format!("{member}.{}", property.decoded())),
+        None => Some(member),
+    }
 }
 
 /// The patch that turns `decoded` into `original`, or `None` if they say the same.
