@@ -188,11 +188,12 @@ Formats:
   csv      id,collection,datetime,start_datetime,end_datetime,west,south,east,north, and href with --asset
   url      the href of one asset a line: --asset KEY, else `data`
 
-With --json, --count prints {\"count\": N} and --explain prints the plan instead of the items.
+With --json, --count prints {\"count\": N}, --estimate {\"atMost\": N}, and --explain the plan instead of the items.
 
 Examples:
   earthcatalog search catalog --bbox=-60,60,-40,70 --datetime 2020-06/2020-09 -n 10
   earthcatalog search catalog --intersects @area.geojson --count --explain
+  earthcatalog search catalog --intersects @area.geojson --sortby -datetime -n 10 --fields id,properties.datetime
   earthcatalog search catalog --ids A,B --format url --asset thumbnail | xargs -n 1 curl -O")]
 pub(crate) struct Search {
     /// The catalog to read.
@@ -204,6 +205,15 @@ pub(crate) struct Search {
     /// Only items with one of these ids.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub(crate) ids: Vec<String>,
+    /// Only items of one of these collections.
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub(crate) collections: Vec<String>,
+    /// The order of the items: properties, each with `-` before it for the greatest first. Items without one come last.
+    #[arg(long, value_name = "+A,-B", value_delimiter = ',', allow_hyphen_values = true)]
+    pub(crate) sortby: Vec<String>,
+    /// The members of items to print, or with `-` before them those to leave out, such as `id,properties,-links`.
+    #[arg(long, value_name = "A,-B", value_delimiter = ',', allow_hyphen_values = true)]
+    pub(crate) fields: Vec<String>,
     /// At most so many items.
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) max_items: Option<u64>,
@@ -216,6 +226,9 @@ pub(crate) struct Search {
     /// Print how many items there are instead of the items.
     #[arg(long, conflicts_with_all = ["format", "asset"])]
     pub(crate) count: bool,
+    /// Print a number that the items do not exceed, from metadata alone: an item counts once for each of its cells.
+    #[arg(long, conflicts_with_all = ["format", "asset", "count", "explain"])]
+    pub(crate) estimate: bool,
     /// Say what was read and what was skipped: a table on stderr, or JSON on stdout with --json.
     #[arg(long)]
     pub(crate) explain: bool,

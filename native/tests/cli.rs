@@ -178,6 +178,33 @@ fn a_search_counts_and_explains() {
 }
 
 #[test]
+fn a_search_orders_items_and_prints_the_members_asked_for() {
+    let place = Place::with_catalog();
+    let sorted = place.run(&["search", "catalog", "--sortby", "-datetime,id", "-n", "3", "--fields", "id,-collection"]);
+    assert_eq!(sorted.succeeded().lines(), [r#"{"id":"d"}"#, r#"{"id":"b"}"#, r#"{"id":"c"}"#]);
+    let some = place.run(&["search", "catalog", "--collections", "things,others", "--fields", "-assets,-links"]);
+    let some: Vec<Value> = some.succeeded().lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(ids(&some), set(&["a", "b", "c", "d"]));
+    assert!(some.iter().all(|item| item.get("assets").is_none() && item["properties"]["platform"] == "one"));
+    assert_eq!(place.run(&["search", "catalog", "--collections", "others"]).succeeded().stdout, "");
+    let refused = place.run(&["search", "catalog", "--sortby", "-"]);
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+}
+
+#[test]
+fn an_estimate_is_not_exceeded() {
+    let place = Place::with_catalog();
+    let at_most = |arguments: &[&str]| {
+        let words = [&["search", "catalog", "--estimate"], arguments].concat();
+        place.run(&words).succeeded().stdout.trim().parse::<u64>().unwrap()
+    };
+    assert!(at_most(&[]) >= 4);
+    assert!(at_most(&["--datetime", "2020"]) < at_most(&[]));
+    assert_eq!(at_most(&["-n", "1"]), 1);
+    assert_eq!(place.run(&["search", "catalog", "--estimate", "--json", "-n", "1"]).json(), json!({ "atMost": 1 }));
+}
+
+#[test]
 fn files_stats_info_and_cells_agree() {
     let place = Place::with_catalog();
     let files = place.run(&["files", "catalog"]).succeeded();

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use earthcatalog::read::{self, SearchReport};
-use earthcatalog_core::query::Query;
+use earthcatalog_core::query::{Fields, Query};
 use serde_json::json;
 
 use super::items::Printer;
@@ -18,6 +18,9 @@ pub(super) async fn run(arguments: Search, common: &Common) -> Result<Exit, Fail
     let started = Instant::now();
     let opened = Opened::open(&arguments.catalog, common).await?;
     let mut out = Out::new();
+    if arguments.estimate {
+        return estimate(&opened, query, common, &mut out).await;
+    }
     let mut printer = None;
     let (count, report) = if arguments.count || (common.json && arguments.explain) {
         let report = read::count(&opened.driver, &opened.catalog, query).await?;
@@ -52,10 +55,33 @@ fn query(arguments: &Search) -> Result<Query, Failure> {
     if !arguments.ids.is_empty() {
         query = query.ids(arguments.ids.iter().cloned());
     }
+    if !arguments.collections.is_empty() {
+        query = query.collections(arguments.collections.iter().cloned());
+    }
+    if !arguments.sortby.is_empty() {
+        query = query.sortby(&arguments.sortby).map_err(Failure::of_flag("--sortby"))?;
+    }
+    if !arguments.fields.is_empty() {
+        query = query.fields(Fields::parse(&arguments.fields).map_err(Failure::of_flag("--fields"))?);
+    }
     if let Some(most) = arguments.max_items {
         query = query.max_items(most);
     }
     Ok(query)
+}
+
+/// Prints a number of items that is surely not exceeded: the rows of the files that would be read.
+async fn estimate(opened: &Opened, query: Query, common: &Common, out: &mut Out) -> Result<Exit, Failure> {
+    let most = query.max_items;
+    let (_, plan) = read::list_files(&opened.driver, &opened.catalog, Some(query)).await?;
+    let at_most = most.map_or(plan.rows_upper_bound, |most| most.min(plan.rows_upper_bound));
+    if common.json {
+        out.json(&json!({ "atMost": at_most }))?;
+    } else {
+        out.line(&at_most.to_string())?;
+    }
+    out.flush()?;
+    Ok(Exit::Done)
 }
 
 async fn print(
