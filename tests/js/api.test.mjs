@@ -45,6 +45,43 @@ test('cells of a geometry, as a list and as SQL', () => {
   assert.equal(catalog.cellListSql(point), "grid_partition IN ('8106bffffffffff')")
 })
 
+test('columns are told with the range of what they hold', async () => {
+  const columns = new Map((await catalog.columnStats()).map((column) => [column.name, column]))
+  const valid = items.map(({ properties }) => properties.percent_valid_pixels).filter((value) => value !== undefined)
+  const { type, lower, upper, nullCount, filesWithoutBounds } = columns.get('percent_valid_pixels')
+  assert.deepEqual([type, lower, upper], ['long', Math.min(...valid), Math.max(...valid)])
+  assert.deepEqual([nullCount, filesWithoutBounds], [0, 0])
+  const times = items.map(({ properties }) => Date.parse(properties.datetime))
+  assert.equal(Date.parse(columns.get('datetime').lower), Math.min(...times))
+  for (const name of ['assets', 'grid_partition', 'geometry', 'json_patch']) assert.ok(!columns.has(name), name)
+})
+
+test('outlines of cells are cut at the antimeridian, or run across it', async () => {
+  const cells = [...new Set((await catalog.stats()).map(({ gridPartition }) => gridPartition))]
+  const { type, features } = catalog.cellBoundaries(cells)
+  assert.equal(type, 'FeatureCollection')
+  assert.deepEqual(features.map(({ id }) => id), cells)
+  const jumps = (ring) => ring.slice(1).some(([x], at) => Math.abs(x - ring[at][0]) > 180 && Math.abs(x - ring[at][0]) < 360)
+  const rings = ({ geometry: { type, coordinates } }) => (type === 'Polygon' ? coordinates : coordinates.flat())
+  assert.ok(features.every((feature) => !rings(feature).some(jumps)))
+  const [middle] = catalog.cellsForGeometry({ type: 'Point', coordinates: [180, 10] })
+  const [across, none] = catalog.cellBoundaries([middle, '__none__'], { cut: false }).features
+  assert.ok(rings(across).some(jumps), 'this cell lies across ±180')
+  assert.equal(catalog.cellBoundaries([middle]).features[0].geometry.type, 'MultiPolygon')
+  assert.equal(none.geometry, null)
+  assert.throws(() => catalog.cellBoundaries(middle), /cells/)
+})
+
+test('a geometry is cut for maps', () => {
+  const ring = [[170, 0], [-170, 0], [-170, 10], [170, 10], [170, 0]]
+  const { type, coordinates } = catalog.cutAtAntimeridian({ type: 'Polygon', coordinates: [ring] })
+  assert.equal(type, 'MultiPolygon')
+  assert.deepEqual(coordinates.flat(2).map(([x]) => Math.abs(x)).sort()[0], 170)
+  const line = { type: 'LineString', coordinates: [[0, 0], [1, 1]] }
+  assert.deepEqual(catalog.cutAtAntimeridian(line), line)
+  assert.throws(() => catalog.cutAtAntimeridian({ type: 'Circle' }), /Circle/)
+})
+
 test('pages, counts, addresses and collections are the same items', async () => {
   const search = catalog.search({ limit: 40, maxItems: 100 })
   const pages = []

@@ -22,9 +22,12 @@ declare module "#glue" {
     info(): import("./types.js").CatalogInfo;
     cellsForGeometry(geometry: object): string[];
     cellListSql(geometry: object): string;
+    cellBoundaries(cells: readonly string[], cut: boolean): import("./types.js").CellBoundaries;
+    cutAtAntimeridian(geometry: object): import("./types.js").Geometry;
     search(query: object, output: Output, asset?: string): RawRun;
     searchFiles(query: object): RawRun;
     stats(): RawRun;
+    columnStats(): RawRun;
     topCells(most: number): RawRun;
     uniqueItemCount(): RawRun;
     free(): void;

@@ -1,9 +1,12 @@
 // What the package promises, by hand; conformance.ts holds the program to it.
 
 import type {
+  BoundaryOptions,
   CallOptions,
   CatalogInfo,
+  CellBoundaries,
   CellStats,
+  ColumnStats,
   Geometry,
   Item,
   ItemCollection,
@@ -38,6 +41,8 @@ export class Catalog {
   info(): CatalogInfo;
   /** Rows, files and bytes of every partition, from the manifests alone. */
   stats(options?: CallOptions): Promise<PartitionStats[]>;
+  /** What the manifests tell of every column that can be filtered by: types, ranges, missing values. */
+  columnStats(options?: CallOptions): Promise<ColumnStats[]>;
   /** The `most` cells with the most rows, the fullest first. */
   topCells(most: number, options?: CallOptions): Promise<CellStats[]>;
   /** How many different items there are, by the hash index; null if there is none. */
@@ -46,6 +51,10 @@ export class Catalog {
   cellsForGeometry(geometry: Geometry): string[];
   /** The same as an SQL condition: `grid_partition IN (…)`. */
   cellListSql(geometry: Geometry): string;
+  /** The outlines of grid cells, to be drawn. The sides of H3 cells are arcs, given as points 2 degrees apart or less. */
+  cellBoundaries(cells: readonly string[], options?: BoundaryOptions): CellBoundaries;
+  /** A geometry as parts of which none crosses the antimeridian or winds round a pole: what maps draw right. */
+  cutAtAntimeridian(geometry: Geometry): Geometry;
   /** The addresses of the data files that might hold an answer. */
   searchFiles(parameters?: SearchParameters, options?: CallOptions): Promise<string[]>;
   /** A search. What it is asked is checked now, and read when its results are asked for. */

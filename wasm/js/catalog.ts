@@ -6,9 +6,12 @@ import { EarthCatalogError } from "./error.js";
 import { only } from "./run.js";
 import { Search } from "./search.js";
 import type {
+  BoundaryOptions,
   CallOptions,
   CatalogInfo,
+  CellBoundaries,
   CellStats,
+  ColumnStats,
   Geometry,
   OpenOptions,
   PartitionStats,
@@ -66,6 +69,11 @@ export class Catalog {
     return this.#only((raw) => raw.stats(), options);
   }
 
+  /** What the manifests tell of every column that can be filtered by: types, ranges, missing values. */
+  async columnStats(options?: CallOptions): Promise<ColumnStats[]> {
+    return this.#only((raw) => raw.columnStats(), options);
+  }
+
   /** The `most` cells with the most rows, the fullest first. */
   async topCells(most: number, options?: CallOptions): Promise<CellStats[]> {
     return this.#only((raw) => raw.topCells(most), options);
@@ -84,6 +92,16 @@ export class Catalog {
   /** The same as an SQL condition: `grid_partition IN (…)`. */
   cellListSql(geometry: Geometry): string {
     return this.#now((raw) => raw.cellListSql(geometry));
+  }
+
+  /** The outlines of grid cells, to be drawn. The sides of H3 cells are arcs, given as points 2 degrees apart or less. */
+  cellBoundaries(cells: readonly string[], { cut = true }: BoundaryOptions = {}): CellBoundaries {
+    return this.#now((raw) => raw.cellBoundaries(cells, cut));
+  }
+
+  /** A geometry as parts of which none crosses the antimeridian or winds round a pole: what maps draw right. */
+  cutAtAntimeridian(geometry: Geometry): Geometry {
+    return this.#now((raw) => raw.cutAtAntimeridian(geometry));
   }
 
   /** The addresses of the data files that might hold an answer. */

@@ -177,6 +177,47 @@ export interface PartitionStats extends CellStats {
   year: string | null;
 }
 
+/** What manifests tell of a column that can be filtered by. */
+export interface ColumnStats {
+  /** `id`, `collection`, or the name of a property. */
+  name: string;
+  /** Its Iceberg type, such as `string`, `long`, `double`, `boolean`, `timestamptz`. */
+  type: string;
+  /** Nothing in the files that have bounds is lower. Times are RFC 3339 text; other text may be cut short. */
+  lower: number | string | boolean | null;
+  /** Nothing in them is higher; text may be cut and rounded up. */
+  upper: number | string | boolean | null;
+  /** Rows known to have no value. */
+  nullCount: number;
+  /** Data files of which the range is not known. */
+  filesWithoutBounds: number;
+}
+
+/** The outline of a grid cell. */
+export interface CellBoundary {
+  type: "Feature";
+  /** The cell. */
+  id: string;
+  properties: null;
+  /** Null for what is no cell of the grid, and for the items that lie in none. */
+  geometry: Geometry | null;
+}
+
+/** The outlines of grid cells. */
+export interface CellBoundaries {
+  type: "FeatureCollection";
+  features: CellBoundary[];
+}
+
+/** How outlines are given. */
+export interface BoundaryOptions {
+  /**
+   * Whether they are cut at ±180 and closed over a pole, as GeoJSON wants it: true unless said. Uncut, longitudes jump
+   * where an outline crosses ±180, which draws right in a polar projection, without a seam. Regions are always cut.
+   */
+  cut?: boolean;
+}
+
 /** A read that was sent. */
 export interface SentRead {
   url: string;

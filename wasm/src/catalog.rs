@@ -8,6 +8,7 @@ use earthcatalog_core::geometry::Shape;
 use earthcatalog_core::grid::{Cover, cell_list_sql};
 use earthcatalog_core::query::Query;
 use earthcatalog_core::{Error, Result};
+use serde_json::json;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -71,6 +72,31 @@ impl Catalog {
         self.cells(geometry).map(|cover| cell_list_sql(&cover)).map_err(|error| error_to_js(&error))
     }
 
+    /// The outlines of cells as a GeoJSON `FeatureCollection`; `cut` at the antimeridian or as they run.
+    #[wasm_bindgen(js_name = cellBoundaries)]
+    pub fn cell_boundaries(&self, cells: JsValue, cut: bool) -> Result<JsValue, JsValue> {
+        let features = value_from_js(cells, "cells").and_then(|cells| {
+            let cells: Vec<String> = serde_json::from_value(cells)
+                .map_err(|error| Error::invalid("`cells` is no array of strings").caused_by(error))?;
+            let state = self.state.borrow();
+            let grid = state.catalog.grid();
+            let outline = |cell: &String| if cut { grid.cell_boundary(cell) } else { grid.uncut_cell_boundary(cell) };
+            let feature =
+                |cell| json!({ "type": "Feature", "id": cell, "properties": null, "geometry": outline(cell) });
+            let features: Vec<_> = cells.iter().map(feature).collect();
+            json_to_js(&json!({ "type": "FeatureCollection", "features": features }))
+        });
+        features.map_err(|error| error_to_js(&error))
+    }
+
+    /// A GeoJSON geometry as parts of which none crosses the antimeridian.
+    #[wasm_bindgen(js_name = cutAtAntimeridian)]
+    pub fn cut_at_antimeridian(&self, geometry: JsValue) -> Result<JsValue, JsValue> {
+        let cut = value_from_js(geometry, "geometry")
+            .and_then(|geometry| json_to_js(&Shape::from_geojson(&geometry)?.to_geojson()));
+        cut.map_err(|error| error_to_js(&error))
+    }
+
     /// A search. `output` is what its run yields: `items`, `ids` (how many), `uris` (of `asset`), `arrow` or `plan`.
     pub fn search(&self, parameters: JsValue, output: &str, asset: Option<String>) -> Result<Run, JsValue> {
         self.run(query(parameters).and_then(|query| {
@@ -95,6 +121,12 @@ impl Catalog {
     /// Rows, files and bytes of every partition.
     pub fn stats(&self) -> Result<Run, JsValue> {
         self.run(Ok(Job::Stats))
+    }
+
+    /// What manifests tell of every column that can be filtered by.
+    #[wasm_bindgen(js_name = columnStats)]
+    pub fn column_stats(&self) -> Result<Run, JsValue> {
+        self.run(Ok(Job::ColumnStats))
     }
 
     /// The cells with the most rows.

@@ -7,6 +7,7 @@ use arrow_ipc::writer::StreamWriter;
 use arrow_schema::SchemaRef;
 use bytes::Bytes;
 use earthcatalog_core::catalog::Catalog;
+use earthcatalog_core::catalog::column_stats::column_stats;
 use earthcatalog_core::catalog::hash_index::UniqueItems;
 use earthcatalog_core::catalog::stats::{stats, top_cells};
 use earthcatalog_core::plan::PlanSummary;
@@ -38,6 +39,8 @@ pub(crate) enum Job {
     Files(Query),
     /// The statistics of every partition.
     Stats,
+    /// The statistics of every column that can be filtered by.
+    ColumnStats,
     /// The statistics of the fullest cells.
     TopCells(usize),
     /// The number of different items.
@@ -74,6 +77,7 @@ enum Listing {
     Plan,
     Files,
     Stats,
+    ColumnStats,
     TopCells(usize),
 }
 
@@ -110,6 +114,7 @@ impl Task {
             Job::Plan(query) => list(query, Listing::Plan)?,
             Job::Files(query) => list(query, Listing::Files)?,
             Job::Stats => all(Listing::Stats),
+            Job::ColumnStats => Kind::List(Box::new(ListFiles::all_with_metrics(catalog)), Listing::ColumnStats),
             Job::TopCells(most) => all(Listing::TopCells(*most)),
             Job::UniqueItems => Kind::Unique(UniqueItems::new(catalog)),
         };
@@ -245,6 +250,10 @@ fn listed(catalog: &Catalog, files: &[FileScanTask], listing: Listing) -> Result
         Listing::Plan => Ok(JsValue::NULL),
         Listing::Files => json_to_js(&files.iter().map(|task| task.location.as_str()).collect::<Vec<_>>()),
         Listing::Stats => object_to_js(&partitions()),
+        Listing::ColumnStats => {
+            let files: Vec<_> = files.iter().map(|task| Arc::as_ref(&task.data_file)).collect();
+            object_to_js(&column_stats(&files, catalog.metadata()))
+        }
         Listing::TopCells(most) => object_to_js(&top_cells(&partitions(), most)),
     }
 }

@@ -1,5 +1,6 @@
 //! A catalog that was opened: where it lies, what its table is, and how it divides the globe.
 
+pub mod column_stats;
 pub mod hash_index;
 pub mod info;
 pub mod open;

@@ -5,7 +5,7 @@
 //! one exactly 360 wide is a whole parallel, a ring that winds round a pole holds the pole.
 
 use geo::{BoundingRect, Coord, Geometry, LineString, Point, Polygon, Rect};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::error::ResultExt as _;
 use crate::{Error, Result};
@@ -103,6 +103,13 @@ impl Shape {
         &self.parts
     }
 
+    /// The parts as one GeoJSON geometry that any map draws right (RFC 7946 §3.1.9): of one type where they are, otherwise
+    /// a collection.
+    #[must_use]
+    pub fn to_geojson(&self) -> Value {
+        parts_to_geojson(&self.parts)
+    }
+
     /// Each part as a shape of its own.
     pub(crate) fn single_parts(&self) -> impl Iterator<Item = Self> {
         let parts = self.parts.iter().zip(&self.rects);
@@ -121,6 +128,43 @@ impl Shape {
         match (rects, bounds) {
             (Some(rects), Some(bounds)) => Ok(Self { parts, rects, bounds }),
             _ => Err(Error::invalid("a geometry must have at least one point")),
+        }
+    }
+}
+
+/// Parts as one GeoJSON geometry.
+pub(crate) fn parts_to_geojson<'g>(parts: impl IntoIterator<Item = &'g Geometry<f64>>) -> Value {
+    let position = |at: &Coord<f64>| json!([at.x, at.y]);
+    let line = |line: &LineString<f64>| line.0.iter().map(position).collect::<Value>();
+    let (mut points, mut lines, mut polygons) = (Vec::new(), Vec::new(), Vec::new());
+    for part in parts {
+        match part {
+            Geometry::Point(Point(at)) => points.push(position(at)),
+            Geometry::LineString(found) => lines.push(line(found)),
+            Geometry::Polygon(found) => {
+                polygons.push(std::iter::once(found.exterior()).chain(found.interiors()).map(line).collect::<Value>());
+            }
+            // There are no other parts.
+            _ => {}
+        }
+    }
+    let kinds = [("Point", points), ("LineString", lines), ("Polygon", polygons)];
+    let mut geometries: Vec<Value> = Vec::new();
+    for (name, mut coordinates) in kinds {
+        match (coordinates.len(), coordinates.pop()) {
+            (1, Some(only)) => geometries.push(json!({ "type": name, "coordinates": only })),
+            (_, Some(last)) => {
+                coordinates.push(last);
+                geometries.push(json!({ "type": format!("Multi{name}"), "coordinates": coordinates }));
+            }
+            (_, None) => {}
+        }
+    }
+    match (geometries.len(), geometries.pop()) {
+        (1, Some(only)) => only,
+        (_, last) => {
+            geometries.extend(last);
+            json!({ "type": "GeometryCollection", "geometries": geometries })
         }
     }
 }

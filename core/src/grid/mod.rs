@@ -7,6 +7,7 @@ use crate::Result;
 use crate::catalog::properties::GridDefinition;
 use crate::geometry::Shape;
 
+mod cell_boundary;
 mod h3;
 mod regions;
 mod sphere;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::NONE_CELL;
 use crate::error::ResultExt as _;
-use crate::geometry::{Shape, first_vertex, holds, lines_near};
+use crate::geometry::{Shape, first_vertex, holds, lines_near, parts_to_geojson};
 use crate::{Error, Result, limits};
 
 type Placed = GeomWithData<Rectangle<[f64; 2]>, usize>;
@@ -82,6 +82,13 @@ impl RegionGrid {
     /// The regions' names, sorted.
     pub fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// A region's geometry as GeoJSON; `None` for a name that none has.
+    pub(super) fn boundary(&self, name: &str) -> Option<Value> {
+        let region = self.names.binary_search_by(|other| other.as_str().cmp(name)).ok()?;
+        let parts = self.parts.iter().filter(|(number, _)| *number == region);
+        Some(parts_to_geojson(parts.flat_map(|(_, part)| part.parts())))
     }
 
     /// Every region that shares a point with the shape; only [`NONE_CELL`] if none does.

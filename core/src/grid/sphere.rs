@@ -25,6 +25,29 @@ pub(super) fn unit(coord: Coord<f64>) -> Vector {
     [latitude_cos * longitude_cos, latitude_cos * longitude_sin, latitude_sin]
 }
 
+/// Points in degrees along the great circle from one place to another, in even steps of not more than `step` radians,
+/// without the last. Backwards they are the same.
+pub(super) fn arc(from: Coord<f64>, to: Coord<f64>, step: f64) -> Vec<Coord<f64>> {
+    let (start, end) = (unit(from), unit(to));
+    let angle = 2.0 * (distance(&start, &end) / 2.0).clamp(0.0, 1.0).asin();
+    let mut points = vec![from];
+    let mut steps = 1.0_f64;
+    while angle / steps > step {
+        steps += 1.0;
+    }
+    let mut at = 1.0;
+    while at < steps {
+        let (before, after) = ((angle * (1.0 - at / steps)).sin(), (angle * at / steps).sin());
+        let [x, y, z] = std::array::from_fn(|axis| {
+            let pair = start.get(axis).zip(end.get(axis));
+            pair.map_or(0.0, |(start, end)| start * before + end * after)
+        });
+        points.push(Coord { x: y.atan2(x).to_degrees(), y: z.atan2(x.hypot(y)).to_degrees() });
+        at += 1.0;
+    }
+    points
+}
+
 fn dot(a: &Vector, b: &Vector) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }

@@ -57,6 +57,13 @@ impl ListFiles {
         Self::with_cover(catalog, Query::new(), Cover::All)
     }
 
+    /// All data files, with the metrics of every column.
+    pub fn all_with_metrics(catalog: &Catalog) -> Self {
+        let mut list = Self::all(catalog);
+        list.wanted = catalog.metadata().schema().fields.iter().map(|field| field.id).collect();
+        list
+    }
+
     /// The data files that might hold an answer to `query`.
     ///
     /// # Errors
