@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test setup lint unit npm js interop bench-web clean
+.PHONY: help demo explore test setup lint unit npm js www www-test interop bench-web clean
 
 # A backtrace of every expected panic would bury the one that matters.
 export RUST_BACKTRACE := 0
@@ -16,9 +16,14 @@ demo: ## build, make a sample archive, ingest it, search it (DEMO_ITEMS=5000)
 	cargo build --locked --release --package earthcatalog
 	tests/demo.sh target/release/earthcatalog target/demo $(or $(DEMO_ITEMS),5000)
 
-test: setup lint unit js interop ## everything that must pass: set-up, lint, all tests
+explore: www ## open a sample catalog in the explorer (EXPLORE_ITEMS=5000)
+	tests/setup.sh build
+	cargo build --locked --release --package earthcatalog
+	tests/explore.sh target/release/earthcatalog target/explore $(or $(EXPLORE_ITEMS),5000)
+
+test: setup lint unit js www-test interop ## everything that must pass: set-up, lint, all tests
 	@echo
-	@echo "make test: lint, unit tests, the npm package and Python interoperation passed"
+	@echo "make test: lint, unit tests, the npm package, the explorer and Python interoperation passed"
 
 setup: ## install what is missing
 	tests/setup.sh build lint wasm js
@@ -51,6 +56,16 @@ js: npm ## test the npm package in Node, in Chromium and in bundlers
 	rm -rf target/js
 	node tests/js/catalogs.mjs
 	cd tests/js && node --test
+
+www: npm ## build the explorer: www/dist
+	npm ci --prefix www --no-fund --no-audit --silent
+	npm run build --prefix www --silent
+
+www-test: www ## use the explorer in Chromium as a person does
+	tests/setup.sh js
+	cargo build --locked --workspace --bins
+	node tests/js/catalogs.mjs
+	cd www/tests && node --test --test-concurrency=1
 
 interop: ## what we write is read by PyIceberg, DuckDB, geopandas and Polars
 	cargo build --locked --workspace --bins
