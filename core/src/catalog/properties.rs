@@ -19,6 +19,10 @@ pub const HASH_INDEX_PATH: &str = "earthcatalog.hash_index_path";
 pub const HASH_INDEX_SUFFIX: &str = "_id_hashes.parquet";
 /// How many items the hash index holds.
 pub const HASH_INDEX_ROWS: &str = "earthcatalog.hash_index_rows";
+/// The snapshot for which the hash index was rebuilt.
+pub const HASH_INDEX_SNAPSHOT: &str = "earthcatalog.hash_index_snapshot";
+/// The hash index that holds every id of a snapshot, in its summary.
+pub const INDEX_OF_SNAPSHOT: &str = "earthcatalog.hash-index";
 /// The program that wrote the table, `earthcatalog-rs/<version>` for this one.
 pub const WRITER: &str = "earthcatalog.writer";
 /// The name of a commit, in the summary of the snapshot it made.

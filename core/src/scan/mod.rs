@@ -66,6 +66,7 @@ impl ScanContext {
                 tells_items_apart || fields.is_none_or(|fields| fields.want_column(name))
             }
             Output::Ids => tells_items_apart,
+            Output::Versions => tells_items_apart || name == stac_schema::UPDATED,
             Output::Assets => tells_items_apart || [stac_schema::ASSETS, stac_schema::JSON_PATCH].contains(&name),
             Output::Keys => tells_items_apart || self.order.columns().any(|column| column == name),
         }
@@ -124,6 +125,8 @@ pub enum Output {
     Assets,
     /// Those, what the order of the answer is made from, and each row's number in its file.
     Keys,
+    /// Item id, collection id and `updated`: what tells versions of an item apart.
+    Versions,
 }
 
 #[cfg(test)]

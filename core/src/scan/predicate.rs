@@ -144,10 +144,10 @@ impl<'a> Bytes<'a> {
 }
 
 /// A column of instants as microseconds since 1970; those of text are parsed.
-struct Instants(Option<Int64Array>);
+pub(crate) struct Instants(Option<Int64Array>);
 
 impl Instants {
-    fn of(column: Option<&ArrayRef>) -> Self {
+    pub(crate) fn of(column: Option<&ArrayRef>) -> Self {
         let text = |column: &ArrayRef| {
             let texts = column.as_string_opt::<i32>()?;
             Some(texts.iter().map(|text| parse_instant(text?).ok()).collect())
@@ -155,7 +155,7 @@ impl Instants {
         Self(column.and_then(|column| instants(column).or_else(|| text(column))))
     }
 
-    fn at(&self, row: usize) -> Option<i64> {
+    pub(crate) fn at(&self, row: usize) -> Option<i64> {
         self.0.as_ref().filter(|column| row < column.len() && column.is_valid(row)).map(|column| column.value(row))
     }
 }

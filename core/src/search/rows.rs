@@ -99,7 +99,7 @@ impl Rows {
             (Output::Items, None) => decode_items(batch),
             (Output::Items, Some(fields)) => decode_fields(batch, fields),
             (Output::Assets, _) => decode_assets(batch),
-            (Output::Ids | Output::Keys, _) => Ok(identities(batch)),
+            (Output::Ids | Output::Keys | Output::Versions, _) => Ok(identities(batch)),
         };
         values.context("location", location)
     }

@@ -21,4 +21,6 @@ pub use decode::decode_items;
 #[cfg(feature = "write")]
 pub use encode::encode_items;
 #[cfg(feature = "write")]
+pub(crate) use patch::whole_number;
+#[cfg(feature = "write")]
 pub use validate::ValidItem;

@@ -22,6 +22,8 @@ pub const START_DATETIME: &str = "start_datetime";
 pub const END_DATETIME: &str = "end_datetime";
 /// `properties.platform`, the first sort key.
 pub const PLATFORM: &str = "platform";
+/// `properties.updated`: which of two versions of an item is the newer.
+pub const UPDATED: &str = "updated";
 /// The assets as JSON text.
 pub const ASSETS: &str = "assets";
 /// The links as JSON text.
@@ -91,7 +93,7 @@ const CONTRACT: [(&str, PrimitiveType); 28] = [
     ("scene_2_frame", PrimitiveType::String),
     ("mid_datetime", PrimitiveType::String),
     ("created", PrimitiveType::Timestamptz),
-    ("updated", PrimitiveType::Timestamptz),
+    (UPDATED, PrimitiveType::Timestamptz),
     (END_DATETIME, PrimitiveType::Timestamptz),
     (STAC_EXTENSIONS, PrimitiveType::String),
     (COLLECTION, PrimitiveType::String),

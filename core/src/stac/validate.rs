@@ -169,7 +169,7 @@ fn instant(properties: &Map<String, Value>, name: &'static str) -> Result<Option
 ///
 /// More is taken than RFC 3339 §5.6 allows, because whole archives write it: a space for the `T`, no offset (read as
 /// UTC, as the Python program does), and a date alone (its first instant). The text itself is kept as it is.
-pub(super) fn instant_of_item(text: &str) -> Result<i64> {
+pub(crate) fn instant_of_item(text: &str) -> Result<i64> {
     let text = text.replacen(' ', "T", 1);
     parse_instant(&text)
         .or_else(|error| parse_instant(&format!("{text}Z")).map_err(|_| error))

@@ -62,6 +62,27 @@ pub fn merge_hashes(
     Merge { left: left.peekable(), right: right.peekable(), last: None }
 }
 
+/// What of the first ascending run is not in the second, each hash once. The first error ends the run.
+pub fn subtract_hashes(
+    from: impl Iterator<Item = Result<IdHash>>,
+    what: impl Iterator<Item = Result<IdHash>>,
+) -> impl Iterator<Item = Result<IdHash>> {
+    let mut what = what.peekable();
+    let mut last = None;
+    from.filter_map(move |hash| {
+        let Ok(hash) = hash else { return Some(hash) };
+        if last.replace(hash) == Some(hash) {
+            return None;
+        }
+        while what.next_if(|other| other.as_ref().is_ok_and(|other| *other < hash)).is_some() {}
+        match what.peek() {
+            Some(Err(_)) => what.next(),
+            Some(Ok(other)) if *other == hash => None,
+            _ => Some(Ok(hash)),
+        }
+    })
+}
+
 /// Writes ascending, unique hashes as an index and returns their number.
 ///
 /// # Errors
@@ -239,6 +260,14 @@ mod tests {
     fn merging_keeps_each_hash_once_and_in_order() {
         let merged: Result<Vec<_>> = merge_hashes(run(&[1, 1, 3, 9]), run(&[0, 1, 3, 4])).collect();
         assert_eq!(merged.unwrap(), [hash(0), hash(1), hash(3), hash(4), hash(9)]);
+    }
+
+    #[test]
+    fn subtracting_leaves_what_only_the_first_run_has() {
+        let left: Result<Vec<_>> = subtract_hashes(run(&[1, 1, 3, 9]), run(&[0, 3, 4])).collect();
+        assert_eq!(left.unwrap(), [hash(1), hash(9)]);
+        let broken = vec![Err(Error::corrupt("cut"))].into_iter();
+        assert!(subtract_hashes(run(&[1, 7]), broken).any(|hash| hash.is_err()));
     }
 
     #[test]

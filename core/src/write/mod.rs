@@ -5,12 +5,20 @@
 //! [`columns`], where a row belongs by [`partition`].
 
 pub mod columns;
+pub mod compaction;
 pub mod data_file;
+pub mod delta;
+pub mod expiry;
+pub mod findings;
+pub mod garbage;
 pub mod hash_index;
+pub mod id_filter;
 pub mod inventory;
 pub mod lock;
 pub mod metrics;
 pub mod partition;
+pub mod sort;
+pub mod version;
 
 pub use data_file::{WrittenFile, write_data_file};
 pub use partition::PartitionKey;
