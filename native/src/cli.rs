@@ -1,7 +1,11 @@
 //! What the command line accepts: clap types only, nothing is done here.
 
+mod operations;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+
+pub(crate) use operations::{Check, Compact, Delete, Delta, Expire, Gc, Index, IndexAction, Repair, SortArgument, age};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -53,6 +57,22 @@ pub(crate) enum Command {
     Ingest(Ingest),
     /// Find items.
     Search(Search),
+    /// Merge the small data files of each partition.
+    Compact(Compact),
+    /// Delete items.
+    Delete(Delete),
+    /// List the objects of an inventory that a catalog does not hold yet.
+    Delta(Delta),
+    /// Forget old snapshots.
+    Expire(Expire),
+    /// Delete objects that no snapshot names.
+    Gc(Gc),
+    /// Look after the hash index.
+    Index(Index),
+    /// Say what is wrong with a catalog.
+    Check(Check),
+    /// Write all items that can be read anew.
+    Repair(Repair),
     /// List the data files that a search would read, one path a line.
     Files(Files),
     /// Count rows, files and bytes per partition.
@@ -127,6 +147,9 @@ pub(crate) struct Ingest {
     /// So many items are fetched at once.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
     pub(crate) concurrency: usize,
+    /// Make the hash index from all rows, where the catalog has none or another program outdated it.
+    #[arg(long)]
+    pub(crate) update_hash_index: bool,
     /// Read and check everything, write nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,

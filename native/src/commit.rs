@@ -22,6 +22,7 @@ use target::Target;
 
 pub use crate::snapshot::{Change, FieldMetrics, Mode, NewDataFile, Stamp};
 pub(crate) use doubt::{is_final, pause};
+pub(crate) use init::adopt;
 pub use init::init;
 
 /// What a commit did.

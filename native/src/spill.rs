@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::sync::Arc;
 
 use earthcatalog_core::{Error, ErrorKind, Result};
 use serde::Serialize;
@@ -16,7 +17,7 @@ const RECORD_BYTES: usize = 64 << 20;
 const ZSTD_LEVEL: i32 = 1;
 
 /// What can be sorted: ordered, and with a form as bytes.
-pub(crate) trait Record: Ord + Sized {
+pub(crate) trait Record: Clone + Ord {
     /// What it takes in memory, about.
     fn size_bytes(&self) -> usize;
     /// Appends its form as bytes.
@@ -66,24 +67,16 @@ impl<T: Record> Sorter<T> {
         if self.held_bytes > self.budget_bytes { self.spill() } else { Ok(()) }
     }
 
-    /// How many records were taken.
-    pub(crate) fn len(&self) -> u64 {
-        self.size.records
-    }
-
     /// Whether a few more records may set off the writing of a temporary file.
     pub(crate) fn is_nearly_full(&self) -> bool {
         self.held_bytes > self.budget_bytes / 8 * 7
     }
 
     /// The records in order, and what sorting them took.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Unavailable`] if a temporary file cannot be read.
-    pub(crate) fn finish(mut self) -> Result<(Sorted<T>, SpillSize)> {
+    pub(crate) fn finish(mut self) -> (Runs<T>, SpillSize) {
         self.held.sort_unstable();
-        let runs = self.levels.into_iter().flatten();
-        Ok((Sorted::new(runs, self.held)?, self.size))
+        let files = self.levels.into_iter().flatten().map(Arc::new).collect();
+        (Runs { files, held: Arc::new(self.held) }, self.size)
     }
 
     fn spill(&mut self) -> Result<()> {
@@ -112,7 +105,7 @@ impl<T: Record> Sorter<T> {
         }
         let full = std::mem::take(runs);
         let mut merged = RunWriter::new()?;
-        for record in Sorted::<T>::new(full.into_iter(), Vec::new())? {
+        for record in Sorted::<T>::new(full.into_iter().map(Arc::new), Arc::default())? {
             merged.write(&record?)?;
         }
         let merged = self.close(merged)?;
@@ -128,6 +121,29 @@ impl<T: Record> Sorter<T> {
     }
 }
 
+/// Sorted records, to be gone through as often as wanted.
+#[derive(Debug)]
+pub(crate) struct Runs<T> {
+    files: Vec<Arc<File>>,
+    held: Arc<Vec<T>>,
+}
+
+impl<T> Clone for Runs<T> {
+    fn clone(&self) -> Self {
+        Self { files: self.files.clone(), held: Arc::clone(&self.held) }
+    }
+}
+
+impl<T: Record> Runs<T> {
+    /// The records in order.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] if a temporary file cannot be read; so are items of the iterator.
+    pub(crate) fn read(&self) -> Result<Sorted<T>> {
+        Sorted::new(self.files.iter().cloned(), Arc::clone(&self.held))
+    }
+}
+
 /// Records in order, out of memory and temporary files.
 pub(crate) struct Sorted<T> {
     sources: Vec<Source<T>>,
@@ -135,13 +151,14 @@ pub(crate) struct Sorted<T> {
 }
 
 enum Source<T> {
-    Memory(std::vec::IntoIter<T>),
+    /// The records and how many of them were given.
+    Memory(Arc<Vec<T>>, usize),
     File(RunReader),
 }
 
 impl<T: Record> Sorted<T> {
-    fn new(runs: impl Iterator<Item = File>, held: Vec<T>) -> Result<Self> {
-        let mut sources = vec![Source::Memory(held.into_iter())];
+    fn new(runs: impl Iterator<Item = Arc<File>>, held: Arc<Vec<T>>) -> Result<Self> {
+        let mut sources = vec![Source::Memory(held, 0)];
         for run in runs {
             sources.push(Source::File(RunReader::new(run)?));
         }
@@ -154,7 +171,10 @@ impl<T: Record> Sorted<T> {
 
     fn refill(&mut self, place: usize) -> Result<()> {
         let record = match self.sources.get_mut(place) {
-            Some(Source::Memory(records)) => records.next(),
+            Some(Source::Memory(records, given)) => {
+                *given += 1;
+                records.get(*given - 1).cloned()
+            }
             Some(Source::File(run)) => run.read()?,
             None => None,
         };
@@ -207,13 +227,31 @@ impl RunWriter {
 }
 
 struct RunReader {
-    decoder: zstd::Decoder<'static, BufReader<File>>,
+    decoder: zstd::Decoder<'static, BufReader<Positioned>>,
     buffer: Vec<u8>,
 }
 
+/// A file with a position of its own, so that several readers can share it.
+struct Positioned {
+    file: Arc<File>,
+    at: u64,
+}
+
+impl Read for Positioned {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        #[cfg(unix)]
+        let length = std::os::unix::fs::FileExt::read_at(&*self.file, buffer, self.at)?;
+        #[cfg(windows)]
+        let length = std::os::windows::fs::FileExt::seek_read(&*self.file, buffer, self.at)?;
+        self.at += length as u64;
+        Ok(length)
+    }
+}
+
 impl RunReader {
-    fn new(file: File) -> Result<Self> {
-        Ok(Self { decoder: zstd::Decoder::new(file).map_err(failed)?, buffer: Vec::new() })
+    fn new(file: Arc<File>) -> Result<Self> {
+        let decoder = zstd::Decoder::new(Positioned { file, at: 0 }).map_err(failed)?;
+        Ok(Self { decoder, buffer: Vec::new() })
     }
 
     /// The next record; `None` at the end of the run.
@@ -293,8 +331,11 @@ mod tests {
             // A fixed shuffle: multiplication by an odd number is one to one modulo 2^32.
             sorter.push(Word(format!("{:08x}", (number * 2_654_435_761) % (1 << 32)))).unwrap();
         }
-        let (records, size) = sorter.finish().unwrap();
-        (records.map(Result::unwrap).collect(), size)
+        let (runs, size) = sorter.finish();
+        // Two readers at a time do not disturb each other.
+        let (first, second) = (runs.read().unwrap(), runs.read().unwrap());
+        let both = first.zip(second).map(|(first, second)| (first.unwrap(), second.unwrap()));
+        (both.inspect(|(first, second)| assert_eq!(first, second)).map(|(first, _)| first).collect(), size)
     }
 
     #[test]

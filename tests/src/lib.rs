@@ -2,6 +2,7 @@
 
 pub mod items;
 pub mod made;
+pub mod place;
 
 use std::path::PathBuf;
 

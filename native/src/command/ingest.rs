@@ -49,6 +49,7 @@ fn options(arguments: Ingest) -> Result<IngestOptions, Failure> {
         since_us: since,
         limit: arguments.limit,
         concurrency: arguments.concurrency,
+        update_hash_index: arguments.update_hash_index,
         dry_run: arguments.dry_run,
         buckets: arguments.buckets.into_iter().collect(),
         ..IngestOptions::new(arguments.catalog, arguments.sources)
@@ -56,7 +57,7 @@ fn options(arguments: Ingest) -> Result<IngestOptions, Failure> {
 }
 
 /// The start of an instant, day, month or year.
-fn since(text: &str) -> Result<i64, Failure> {
+pub(super) fn since(text: &str) -> Result<i64, Failure> {
     let interval = Interval::parse(text).map_err(Failure::of_flag("--since"))?;
     match interval.start {
         Some(start) if !text.contains('/') => Ok(start),
@@ -89,6 +90,12 @@ fn text(report: &IngestReport) -> String {
         report.items_skipped.iter().map(|(reason, count)| format!("{} ({reason})", report::number(*count))).collect();
     if !skipped.is_empty() {
         pairs.push(("items skipped", skipped.join(", ")));
+    }
+    if report.items_known > 0 {
+        pairs.push(("items there already", report::number(report.items_known)));
+    }
+    if report.items_replaced > 0 {
+        pairs.push(("items replaced", report::number(report.items_replaced)));
     }
     if report.duplicates > 0 {
         pairs.push(("older copies left out", report::number(report.duplicates)));

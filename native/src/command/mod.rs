@@ -2,13 +2,21 @@
 
 mod area;
 mod cells;
+mod check;
+mod compact;
+mod delete;
+mod delta;
+mod expire;
 mod failure;
 mod files;
+mod gc;
+mod index;
 mod info;
 mod ingest;
 mod init;
 mod items;
 mod plan;
+mod repair;
 mod sample;
 mod search;
 mod stats;
@@ -16,13 +24,14 @@ mod stats;
 use earthcatalog::driver::Driver;
 use earthcatalog::read;
 use earthcatalog::store::Stores;
-use earthcatalog_core::Location;
 use earthcatalog_core::catalog::stats::{PartitionStats, stats};
 use earthcatalog_core::catalog::{Catalog, OpenOptions};
 use earthcatalog_core::reads::RequestLog;
+use earthcatalog_core::{Error, Location};
+use serde::Serialize;
 
 use crate::cli::{Cli, Command, Common};
-use crate::report::say;
+use crate::report::{self, Out, say};
 
 pub(crate) use failure::{Exit, Failure};
 
@@ -33,6 +42,14 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Init(arguments) => init::run(arguments, &common).await,
         Command::Ingest(arguments) => ingest::run(arguments, &common).await,
         Command::Search(arguments) => search::run(arguments, &common).await,
+        Command::Check(arguments) => check::run(arguments, &common).await,
+        Command::Repair(arguments) => repair::run(arguments, &common).await,
+        Command::Compact(arguments) => compact::run(arguments, &common).await,
+        Command::Delete(arguments) => delete::run(arguments, &common).await,
+        Command::Delta(arguments) => delta::run(arguments, &common).await,
+        Command::Expire(arguments) => expire::run(arguments, &common).await,
+        Command::Gc(arguments) => gc::run(arguments, &common).await,
+        Command::Index(arguments) => index::run(arguments, &common).await,
         Command::Files(arguments) => files::run(arguments, &common).await,
         Command::Stats(arguments) => stats::run(&arguments, &common).await,
         Command::Info(arguments) => info::run(&arguments, &common).await,
@@ -66,6 +83,19 @@ impl Opened {
         let (files, _) = read::list_files(&self.driver, &self.catalog, None).await?;
         Ok(stats(files.iter().map(|file| &*file.data_file), self.catalog.metadata()))
     }
+}
+
+/// Prints a report: as one object with `--json`, else as the pairs of `text`.
+fn print<T: Serialize>(report: &T, text: &[(&str, String)], common: &Common) -> Result<(), Failure> {
+    let mut out = Out::new();
+    if common.json {
+        let value =
+            serde_json::to_value(report).map_err(|error| Error::internal("the report is not JSON").caused_by(error))?;
+        out.json(&value)?;
+    } else {
+        out.text(&report::pairs(text))?;
+    }
+    Ok(out.flush()?)
 }
 
 /// The stores, with what the environment and the command line say.

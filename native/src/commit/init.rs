@@ -50,6 +50,16 @@ pub async fn init(
     create(stores, &database, image).await.context("catalog", &base)
 }
 
+/// Makes the database that a catalog at `base` lost: it points to the table metadata stored at `metadata_location`.
+///
+/// # Errors
+/// [`ErrorKind::Invalid`](earthcatalog_core::ErrorKind::Invalid) if a database is there, otherwise the store's.
+pub(crate) async fn adopt(stores: &Stores, base: &Location, metadata_location: &str) -> Result<()> {
+    let database = canonical_base(base)?.join(DATABASE_NAME);
+    let image = Bytes::from(create_database(&TableName::default(), metadata_location)?);
+    create(stores, &database, image).await.context("catalog", base)
+}
+
 /// Puts the first database unless one is there. What an answer leaves open is read back: it is there or it is not.
 async fn create(stores: &Stores, database: &Location, image: Bytes) -> Result<()> {
     let mut doubt = None;

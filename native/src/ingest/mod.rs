@@ -1,21 +1,27 @@
 //! Items from sources into a catalog: read, check, spread over cells, sort, encode, put, commit.
 //!
-//! Memory is bounded whatever the number of items: rows wait in an external sort, and so do the hashes that tell
-//! which items came twice and that make the hash index.
+//! Memory is bounded whatever the number of items: rows wait in an external sort, and so do the names that tell which
+//! items came twice, which the catalog holds already, and that make the hash index.
 
-mod hash_index;
 mod read;
 mod report;
-mod row;
-mod write;
+mod sift;
+
+use std::collections::BTreeSet;
 
 use earthcatalog_core::catalog::Catalog;
 use earthcatalog_core::grid::Grid;
+use earthcatalog_core::iceberg::metadata::Field;
 use earthcatalog_core::iceberg::transform::Transform;
-use earthcatalog_core::{Error, Result};
+use earthcatalog_core::{Error, ErrorKind, Result};
+use uuid::Uuid;
 
-use crate::commit::{self, Change};
+use crate::commit::{Change, Mode, NewDataFile, commit_revised};
+use crate::index::{AsPlanned, PLANS};
 use crate::read::open;
+use crate::rows::Numbers;
+use crate::rows::row::Row;
+use crate::rows::write::{FileLimits, Writer};
 use crate::store::Stores;
 
 pub use crate::spill::SpillSize;
@@ -24,15 +30,18 @@ pub use report::{Counts, FAILURES, Failure, IngestMode, IngestOptions, IngestRep
 /// Reads items from sources into a catalog, as one commit.
 ///
 /// Every item is either taken, skipped with a reason that is counted, or listed as failed: see [`IngestReport`]. An
-/// item that comes twice in the run, by collection and id, is stored once: the one with the latest `updated`, and of
-/// equals the last. A delta does not look for what the catalog holds already: it warns if there is any. Nothing is
-/// visible before the commit; if the ingest ends with an error, or read no item at all, nothing has changed.
+/// item is its collection and id. One that comes twice in the run is stored once: the one with the latest `updated`
+/// (else last written), and of equals the last. One that the catalog holds is left out, or takes the place of what is
+/// there if it is newer, in the same commit: [`Version::supersedes`](earthcatalog_core::write::version::Version::supersedes).
+/// So a second ingest of the same items changes nothing. Nothing is visible before the commit; if the ingest ends with
+/// an error, or read no item at all, nothing has changed. If another writer was faster, what it left is looked at
+/// anew; nothing is fetched again.
 ///
 /// # Errors
 /// [`NotFound`](earthcatalog_core::ErrorKind::NotFound) if there is no catalog or source, [`Unsupported`](earthcatalog_core::ErrorKind::Unsupported) for a grid or table this
 /// program does not write, and what the stores answer.
 pub async fn ingest(stores: &Stores, options: &IngestOptions, progress: &dyn Progress) -> Result<IngestReport> {
-    let catalog = open(stores, &options.catalog).await?;
+    let mut catalog = open(stores, &options.catalog).await?;
     check_writable(&catalog, options.dry_run)?;
     let mut report = IngestReport { dry_run: options.dry_run, ..IngestReport::default() };
     report.mode = effective_mode(options.mode, &catalog);
@@ -43,25 +52,131 @@ pub async fn ingest(stores: &Stores, options: &IngestOptions, progress: &dyn Pro
         }
         return Ok(report);
     }
-    let found = hash_index::sift(stores, &catalog, gathered.names, &mut report).await?;
-    let fields = gathered.observed.new_fields(catalog.metadata().schema(), catalog.metadata().last_column_id);
-    report.columns_added = fields.iter().map(|field| field.name.clone()).collect();
-    let writer = write::Writer::new(stores, &catalog, &fields, options);
-    let files = writer.write_files(gathered.rows, found.duplicates, progress, &mut report).await?;
-    if options.dry_run {
-        return Ok(report);
+    let mut run = Run { stores, options, gathered, commit_id: Uuid::new_v4().to_string(), written: None };
+    for attempt in 1.. {
+        let read = report.clone();
+        match run.write(&catalog, progress, &mut report).await {
+            Err(error) if error.kind() == ErrorKind::Conflict && attempt < PLANS => {
+                report = read;
+                catalog = open(stores, &options.catalog).await?;
+                check_writable(&catalog, options.dry_run)?;
+            }
+            Err(error) => return Err(error),
+            Ok(()) => break,
+        }
     }
-    progress.update(Stage::Committing, &report.counts());
-    let properties = found.index.put(stores, &catalog, &mut report).await?;
-    let mode = if report.mode == IngestMode::Full { commit::Mode::Replace } else { commit::Mode::Append };
-    let change = Change { mode, new_fields: fields, files, properties, ..Change::default() };
-    let outcome = commit::commit(stores, &catalog, change).await?;
-    report.snapshot_id = outcome.snapshot_id;
     Ok(report)
 }
 
+/// What was read, on its way into a catalog that other writers may change meanwhile.
+struct Run<'a> {
+    stores: &'a Stores,
+    options: &'a IngestOptions,
+    gathered: read::Gathered,
+    commit_id: String,
+    /// The data files that were put, and what decides what is in them.
+    written: Option<Written>,
+}
+
+struct Written {
+    left_out: Numbers,
+    removed: BTreeSet<String>,
+    fields: Vec<Field>,
+    files: Vec<NewDataFile>,
+    report: IngestReport,
+}
+
+impl Run<'_> {
+    async fn write(&mut self, catalog: &Catalog, progress: &dyn Progress, report: &mut IngestReport) -> Result<()> {
+        let sifted = sift::sift(self.stores, catalog, self.options, &self.gathered.names, report).await?;
+        if sifted.adds_nothing && sifted.index.is_none() {
+            return Ok(());
+        }
+        let metadata = catalog.metadata();
+        let fields = self.gathered.observed.new_fields(metadata.schema(), metadata.last_column_id);
+        report.columns_added = fields.iter().map(|field| field.name.clone()).collect();
+        let files = self.files(catalog, &sifted, &fields, progress, report).await?;
+        if self.options.dry_run {
+            return Ok(());
+        }
+        progress.update(Stage::Committing, &report.counts());
+        let mode = match report.mode {
+            IngestMode::Full => Mode::Replace,
+            _ if sifted.removed.is_empty() => Mode::Append,
+            _ => Mode::Overwrite(sifted.removed),
+        };
+        let commit_id = Some(self.commit_id.clone());
+        let mut change = Change { mode, new_fields: fields, files, commit_id, ..Change::default() };
+        if let Some(index) = sifted.index {
+            report.hash_index_rows = Some(index.rows);
+            index.put(self.stores, catalog, &mut change).await?;
+        }
+        let outcome = commit_revised(self.stores, catalog, change, &mut AsPlanned::on(catalog)).await?;
+        report.snapshot_id = outcome.snapshot_id;
+        Ok(())
+    }
+
+    /// The data files: those of the attempt before, if the same rows go into them.
+    async fn files(
+        &mut self,
+        catalog: &Catalog,
+        sifted: &sift::Sifted,
+        fields: &[Field],
+        progress: &dyn Progress,
+        report: &mut IngestReport,
+    ) -> Result<Vec<NewDataFile>> {
+        let same = |before: &Written| {
+            before.left_out == sifted.left_out && before.removed == sifted.removed && before.fields == fields
+        };
+        if let Some(before) = self.written.as_ref().filter(|before| same(before)) {
+            report.rows_written = before.report.rows_written;
+            report.files_registered = before.report.files_registered;
+            report.bytes_written = before.report.bytes_written;
+            return Ok(before.files.clone());
+        }
+        let limits = FileLimits { rows: self.options.file_rows, bytes: self.options.file_bytes };
+        let writer = Writer::new(self.stores, catalog, fields, limits, self.options.dry_run);
+        let left_out = sifted.left_out.clone();
+        let new = self.gathered.rows.read()?;
+        let new = new.filter(move |row| row.as_ref().map_or(true, |row| !left_out.contains(row.sequence)));
+        let rows = merged(new, sifted.kept.read()?);
+        let files = writer.write_files(rows, |put| {
+            report.rows_written += put.rows;
+            report.files_registered += 1;
+            report.bytes_written += put.bytes;
+            progress.update(Stage::Writing, &report.counts());
+        });
+        let files = files.await?;
+        // The rows that stayed are no rows of this run.
+        report.rows_written = report.rows_written.saturating_sub(sifted.rows_kept);
+        report.rows_rewritten = sifted.rows_kept;
+        self.written = Some(Written {
+            left_out: sifted.left_out.clone(),
+            removed: sifted.removed.clone(),
+            fields: fields.to_vec(),
+            files: files.clone(),
+            report: report.clone(),
+        });
+        Ok(files)
+    }
+}
+
+/// Two sorted runs as one.
+fn merged(
+    left: impl Iterator<Item = Result<Row>> + Send + 'static,
+    right: impl Iterator<Item = Result<Row>> + Send + 'static,
+) -> impl Iterator<Item = Result<Row>> + Send + 'static {
+    let (mut left, mut right) = (left.peekable(), right.peekable());
+    std::iter::from_fn(move || match (left.peek(), right.peek()) {
+        (Some(Ok(one)), Some(Ok(other))) if one > other => right.next(),
+        // Of two runs the one with an error ends the merge.
+        (Some(_), Some(Err(_))) | (None, _) => right.next(),
+        (Some(_), _) => left.next(),
+    })
+}
+
 /// Says at once what a commit would say after everything was read.
-fn check_writable(catalog: &Catalog, dry_run: bool) -> Result<()> {
+pub(crate) fn check_writable(catalog: &Catalog, dry_run: bool) -> Result<()> {
     if let Grid::Unknown(name) = catalog.grid() {
         return Err(Error::unsupported(format!("cannot place items in the grid `{name}`")));
     }

@@ -13,24 +13,30 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::report::{IngestOptions, IngestReport, Progress, Stage};
-use super::row::{Name, Row};
 use crate::fetch::{blocking, local_path, read_object};
+use crate::rows::row::{Name, Row, SortOrder};
 use crate::source::{Entry, not_an_item, read_sources};
-use crate::spill::Sorter;
+use crate::spill::{Runs, Sorter};
 use crate::store::Stores;
 
 /// Entries that wait for a free fetch. They may hold items, so they are few.
 const ENTRIES: usize = 128;
-/// Names take 48 bytes: an eighth of the budget holds those of as many items as the rest holds rows, and more.
+/// Names take 112 bytes: an eighth of the budget holds those of as many items as the rest holds rows, and more.
 const NAME_SHARE: usize = 8;
 /// So many objects that cannot be read in a row, none before them: the place is wrong, not the objects.
 const GIVE_UP_AFTER: u64 = 1000;
 
 /// All items of the sources, ready to be written.
 pub(super) struct Gathered {
-    pub(super) rows: Sorter<Row>,
-    pub(super) names: Sorter<Name>,
+    pub(super) rows: Runs<Row>,
+    pub(super) names: Runs<Name>,
     pub(super) observed: ObservedProperties,
+}
+
+struct Gathering {
+    rows: Sorter<Row>,
+    names: Sorter<Name>,
+    observed: ObservedProperties,
 }
 
 /// An entry after it was fetched and parsed.
@@ -43,6 +49,8 @@ enum Outcome {
 
 struct Checked {
     item: ValidItem,
+    /// When its object was last written, if that is known.
+    modified_us: Option<i64>,
     json: Arc<[u8]>,
     cells: Vec<String>,
 }
@@ -67,8 +75,10 @@ pub(super) async fn read_items(
     let (read, gathered) = tokio::join!(reading, gathering);
     let gathered = gathered?;
     read?;
-    report.sort.records = gathered.rows.len();
-    Ok(gathered)
+    let Gathering { rows, names, observed } = gathered;
+    let ((rows, size), (names, _)) = blocking(move || Ok((rows.finish(), names.finish()))).await?;
+    report.sort = size;
+    Ok(Gathered { rows, names, observed })
 }
 
 async fn gather(
@@ -76,8 +86,8 @@ async fn gather(
     options: &IngestOptions,
     progress: &dyn Progress,
     report: &mut IngestReport,
-) -> Result<Gathered> {
-    let mut gathered = Gathered {
+) -> Result<Gathering> {
+    let mut gathered = Gathering {
         rows: Sorter::new(options.memory_bytes),
         names: Sorter::new(options.memory_bytes / NAME_SHARE),
         observed: ObservedProperties::default(),
@@ -108,18 +118,19 @@ async fn gather(
 }
 
 /// Adds an item. Sorting and spilling a full memory takes seconds, so that happens on a thread of its own.
-async fn add(mut gathered: Gathered, checked: Checked, sequence: u64) -> Result<Gathered> {
-    let Checked { item, json, cells } = checked;
+async fn add(mut gathered: Gathering, checked: Checked, sequence: u64) -> Result<Gathering> {
+    let Checked { item, modified_us, json, cells } = checked;
     gathered.observed.observe(&item.item);
-    let name = Name::new(&item, sequence);
-    let rows = cells.iter().map(|cell| Row::new(&item, cell, sequence, Arc::clone(&json))).collect::<Vec<_>>();
+    let name = Name::new(&item, modified_us, sequence);
+    let row = |cell: &String| Row::new(&item, cell, sequence, Arc::clone(&json), SortOrder::Time);
+    let rows = cells.iter().map(row).collect::<Vec<_>>();
     if !gathered.rows.is_nearly_full() && !gathered.names.is_nearly_full() {
         return push(gathered, name, rows);
     }
     blocking(move || push(gathered, name, rows)).await
 }
 
-fn push(mut gathered: Gathered, name: Name, rows: Vec<Row>) -> Result<Gathered> {
+fn push(mut gathered: Gathering, name: Name, rows: Vec<Row>) -> Result<Gathering> {
     gathered.names.push(name)?;
     for row in rows {
         gathered.rows.push(row)?;
@@ -128,10 +139,14 @@ fn push(mut gathered: Gathered, name: Name, rows: Vec<Row>) -> Result<Gathered> 
 }
 
 async fn check(stores: &Stores, catalog: &Catalog, entry: Entry) -> Outcome {
+    let modified_us = match &entry {
+        Entry::Object { modified_us, .. } => *modified_us,
+        _ => None,
+    };
     let (key, work) = match entry {
         Entry::Skipped { reason } => return Outcome::Skipped(reason),
         Entry::Failed { key, reason } => return Outcome::Broken { key, reason },
-        Entry::Object { key, location } => match fetch(stores, location).await {
+        Entry::Object { key, location, .. } => match fetch(stores, location).await {
             Ok(body) => (key, body),
             Err(error) => return Outcome::Failed { key, error },
         },
@@ -139,7 +154,7 @@ async fn check(stores: &Stores, catalog: &Catalog, entry: Entry) -> Outcome {
         Entry::Parsed { key, item } => (key, Body::Parsed(item)),
     };
     let catalog = catalog.clone();
-    match blocking(move || parse(&catalog, work)).await {
+    match blocking(move || parse(&catalog, work, modified_us)).await {
         Ok(outcome) => outcome,
         Err(error) => Outcome::Failed { key, error },
     }
@@ -159,7 +174,7 @@ async fn fetch(stores: &Stores, location: Location) -> Result<Body> {
     }
 }
 
-fn parse(catalog: &Catalog, body: Body) -> Result<Outcome> {
+fn parse(catalog: &Catalog, body: Body, modified_us: Option<i64>) -> Result<Outcome> {
     let value = match body {
         Body::Parsed(value) => value,
         Body::Text(text) => parse_json(&text)?,
@@ -171,7 +186,7 @@ fn parse(catalog: &Catalog, body: Body) -> Result<Outcome> {
     let item = ValidItem::from_value(value)?;
     let cells = catalog.grid().item_cells(item.shape.as_ref());
     let json = serde_json::to_vec(&item.item).map_err(|error| Error::internal("JSON").caused_by(error))?;
-    Ok(Outcome::Item(Box::new(Checked { item, json: json.into(), cells })))
+    Ok(Outcome::Item(Box::new(Checked { item, modified_us, json: json.into(), cells })))
 }
 
 fn parse_json(text: &[u8]) -> Result<Value> {

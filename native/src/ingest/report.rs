@@ -35,6 +35,8 @@ pub struct IngestOptions {
     pub limit: Option<u64>,
     /// So many items are fetched at once.
     pub concurrency: usize,
+    /// Makes the hash index from all rows where the catalog has none that can be relied on.
+    pub update_hash_index: bool,
     /// Reads and checks everything, counts rows and files, writes nothing.
     pub dry_run: bool,
     /// Where the objects of an inventory's bucket are read from, by bucket; `s3://<bucket>` if it is not named.
@@ -58,6 +60,7 @@ impl IngestOptions {
             since_us: None,
             limit: None,
             concurrency: 64,
+            update_hash_index: false,
             dry_run: false,
             buckets: BTreeMap::new(),
             memory_bytes: 256 << 20,
@@ -98,8 +101,12 @@ pub struct IngestReport {
     pub items_skipped: BTreeMap<String, u64>,
     /// Items of which the run held a newer one.
     pub duplicates: u64,
-    /// Ids that a delta brought although the catalog's hash index has them: the copies that were there stay too.
-    pub ids_known: u64,
+    /// Items left out because the catalog holds them, in this version or a newer one.
+    pub items_known: u64,
+    /// Items that took the place of an older version in the catalog.
+    pub items_replaced: u64,
+    /// Rows of other items that were written again, because they lay in a data file with an older version.
+    pub rows_rewritten: u64,
     /// Full or delta, if auto was asked for.
     pub mode: IngestMode,
     /// Nothing was written.

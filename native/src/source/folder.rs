@@ -69,10 +69,7 @@ fn walk(root: &Path, feed: &mut Feed) -> Result<More> {
             waiting.extend(children);
             continue;
         }
-        let modified = match feed.options.since_us {
-            Some(_) => std::fs::metadata(&path).and_then(|found| found.modified()).ok().and_then(micros),
-            None => None,
-        };
+        let modified = std::fs::metadata(&path).and_then(|found| found.modified()).ok().and_then(micros);
         let Some(text) = path.to_str() else {
             if !feed.fail(path.to_string_lossy().into_owned(), "name is not UTF-8") {
                 return Ok(false);
@@ -93,7 +90,7 @@ fn entry(location: Location, modified_us: Option<i64>, since_us: Option<i64>) ->
     if modified_us.zip(since_us).is_some_and(|(modified, since)| modified < since) {
         return Entry::Skipped { reason: "last modified before --since".to_owned() };
     }
-    Entry::Object { key: location.to_string(), location }
+    Entry::Object { key: location.to_string(), location, modified_us }
 }
 
 fn micros(time: std::time::SystemTime) -> Option<i64> {

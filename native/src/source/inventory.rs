@@ -144,7 +144,10 @@ fn hand_on(source: &str, rows: Vec<Result<InventoryRow, BrokenRow>>, feed: &mut 
             Ok(row) => match row.check(feed.options.since_us) {
                 Err(skip) => feed.skip(skip.to_string()),
                 Ok(()) => match feed.locate(&row.bucket, &row.key) {
-                    Ok(location) => feed.send(Entry::Object { key: format!("{}/{}", row.bucket, row.key), location }),
+                    Ok(location) => {
+                        let key = format!("{}/{}", row.bucket, row.key);
+                        feed.send(Entry::Object { key, location, modified_us: row.last_modified_us })
+                    }
                     Err(error) => feed.fail(format!("{}/{}", row.bucket, row.key), error.to_string()),
                 },
             },

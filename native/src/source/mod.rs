@@ -27,6 +27,8 @@ pub enum Entry {
         key: String,
         /// Where it lies.
         location: Location,
+        /// When it was last written, if the source tells: µs since 1970 UTC.
+        modified_us: Option<i64>,
     },
     /// The text of an item.
     Text {

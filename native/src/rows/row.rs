@@ -1,59 +1,71 @@
 //! What is sorted: the row of an item in a cell, and the name of an item.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use earthcatalog_core::stac::validate::ValidItem;
-use earthcatalog_core::write::hash_index::{IdHash, hash_id};
 use earthcatalog_core::write::partition::PartitionKey;
+use earthcatalog_core::write::sort::hilbert_of_bounds;
+use earthcatalog_core::write::version::{Identity, Version};
 use serde_json::Value;
 
 use crate::spill::{Parts, Record, put_text};
 
-/// An item in one of its cells. The order of its members is the order of rows: partition, platform, datetime, id.
+/// In which order rows lie in a data file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SortOrder {
+    /// By platform, then `datetime`.
+    #[default]
+    Time,
+    /// Along a Hilbert curve, by the middle of the footprint: neighbours lie together.
+    Hilbert,
+}
+
+/// An item in one of its cells. The order of its members is the order of rows: partition, sort order, id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Row {
-    pub(super) partition: PartitionKey,
-    platform: Option<String>,
-    datetime_us: Option<i64>,
+pub(crate) struct Row {
+    pub(crate) partition: PartitionKey,
+    /// Platform, or nothing along a curve.
+    group: Option<String>,
+    /// Datetime, or the place on a curve.
+    place: Option<i64>,
     id: String,
     /// The item's number in the run.
-    pub(super) sequence: u64,
+    pub(crate) sequence: u64,
     /// The item as JSON, shared by its rows.
-    pub(super) json: Arc<[u8]>,
+    pub(crate) json: Arc<[u8]>,
 }
 
 impl Row {
     /// The row of an item in a cell.
-    pub(super) fn new(item: &ValidItem, cell: &str, sequence: u64, json: Arc<[u8]>) -> Self {
+    pub(crate) fn new(item: &ValidItem, cell: &str, sequence: u64, json: Arc<[u8]>, order: SortOrder) -> Self {
         let platform = property(&item.item, "platform").and_then(Value::as_str);
-        Self {
-            partition: PartitionKey::new(cell, item.datetime_us),
-            platform: platform.map(str::to_owned),
-            datetime_us: item.datetime_us,
-            id: item.id.clone(),
-            sequence,
-            json,
-        }
+        let (group, place) = match order {
+            SortOrder::Time => (platform.map(str::to_owned), item.datetime_us),
+            SortOrder::Hilbert => (None, item.bounds.map(|bounds| i64::from(hilbert_of_bounds(bounds)))),
+        };
+        let partition = PartitionKey::new(cell, item.datetime_us);
+        Self { partition, group, place, id: item.id.clone(), sequence, json }
     }
 }
 
 impl Record for Row {
     fn size_bytes(&self) -> usize {
-        let texts = self.partition.cell.len() + self.platform.as_ref().map_or(0, String::len) + self.id.len();
+        let texts = self.partition.cell.len() + self.group.as_ref().map_or(0, String::len) + self.id.len();
         size_of::<Self>() + texts + self.json.len()
     }
 
     fn encode(&self, output: &mut Vec<u8>) {
         put_text(output, &self.partition.cell);
         put_optional(output, self.partition.year.map(i64::from));
-        match &self.platform {
-            Some(platform) => {
+        match &self.group {
+            Some(group) => {
                 output.push(1);
-                put_text(output, platform);
+                put_text(output, group);
             }
             None => output.push(0),
         }
-        put_optional(output, self.datetime_us);
+        put_optional(output, self.place);
         put_text(output, &self.id);
         output.extend_from_slice(&self.sequence.to_le_bytes());
         output.extend_from_slice(&self.json);
@@ -64,43 +76,44 @@ impl Record for Row {
         let cell = parts.text()?.to_owned();
         let (dated, year) = optional(&mut parts)?;
         let year = dated.then(|| i32::try_from(year)).transpose().ok()?;
-        let platform = match parts.array()? {
+        let group = match parts.array()? {
             [0] => None,
             [_] => Some(parts.text()?.to_owned()),
         };
-        let (dated, datetime_us) = optional(&mut parts)?;
-        let datetime_us = dated.then_some(datetime_us);
+        let place = take_optional(&mut parts)?;
         let id = parts.text()?.to_owned();
         let sequence = u64::from_le_bytes(parts.array()?);
-        Some(Self { partition: PartitionKey { cell, year }, platform, datetime_us, id, sequence, json: parts.0.into() })
+        Some(Self { partition: PartitionKey { cell, year }, group, place, id, sequence, json: parts.0.into() })
     }
 }
 
-/// What makes two items the same, and which of them is newer. The last of equal names is to be kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Name {
-    pub(super) id: IdHash,
-    pub(super) collection: IdHash,
-    updated_us: i64,
-    pub(super) sequence: u64,
+/// The name and version of an item. The last of equal names is to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Name {
+    pub(crate) identity: Identity,
+    pub(crate) version: Version,
+    /// The item's number in the run.
+    pub(crate) sequence: u64,
 }
 
 impl Name {
-    /// The name of an item.
-    pub(super) fn new(item: &ValidItem, sequence: u64) -> Self {
-        let updated = property(&item.item, "updated").and_then(Value::as_str);
-        let updated_us = updated.and_then(|text| earthcatalog_core::query::datetime::parse_instant(text).ok());
-        Self {
-            id: hash_id(&item.id),
-            collection: item.collection.as_deref().map_or([0; 16], hash_id),
-            updated_us: updated_us.unwrap_or(i64::MIN),
-            sequence,
-        }
+    /// The name of an item whose object was last written at `modified_us`.
+    pub(crate) fn new(item: &ValidItem, modified_us: Option<i64>, sequence: u64) -> Self {
+        let identity = Identity::new(item.collection.as_deref(), &item.id);
+        Self { identity, version: Version::of(item, modified_us), sequence }
     }
+}
 
-    /// Whether both name the same item.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
-        self.id == other.id && self.collection == other.collection
+impl PartialOrd for Name {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Name {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let key = |name: &Self| (name.identity, name.version.time_us(), name.sequence);
+        key(self).cmp(&key(other))
     }
 }
 
@@ -110,28 +123,51 @@ impl Record for Name {
     }
 
     fn encode(&self, output: &mut Vec<u8>) {
-        output.extend_from_slice(&self.id);
-        output.extend_from_slice(&self.collection);
-        output.extend_from_slice(&self.updated_us.to_le_bytes());
+        put_identity(output, &self.identity);
+        put_optional(output, self.version.updated_us);
+        put_optional(output, self.version.modified_us);
+        output.extend_from_slice(&self.version.content);
         output.extend_from_slice(&self.sequence.to_le_bytes());
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
         let mut parts = Parts(bytes);
         Some(Self {
-            id: parts.array()?,
-            collection: parts.array()?,
-            updated_us: i64::from_le_bytes(parts.array()?),
+            identity: take_identity(&mut parts)?,
+            version: Version {
+                updated_us: take_optional(&mut parts)?,
+                modified_us: take_optional(&mut parts)?,
+                content: parts.array()?,
+            },
             sequence: u64::from_le_bytes(parts.array()?),
         })
     }
+}
+
+/// Appends an identity, for [`take_identity`].
+pub(crate) fn put_identity(output: &mut Vec<u8>, identity: &Identity) {
+    output.extend_from_slice(&identity.id);
+    output.extend_from_slice(&identity.collection);
+}
+
+/// Reads an identity.
+pub(crate) fn take_identity(parts: &mut Parts<'_>) -> Option<Identity> {
+    Some(Identity { id: parts.array()?, collection: parts.array()? })
+}
+
+/// Reads a number that may be missing, written by [`put_optional`].
+#[expect(clippy::option_option, reason = "no number, or no record")]
+pub(crate) fn take_optional(parts: &mut Parts<'_>) -> Option<Option<i64>> {
+    let (present, number) = optional(parts)?;
+    Some(present.then_some(number))
 }
 
 fn property<'a>(item: &'a Value, name: &str) -> Option<&'a Value> {
     item.get("properties")?.get(name)
 }
 
-fn put_optional(output: &mut Vec<u8>, number: Option<i64>) {
+/// Appends a number that may be missing.
+pub(crate) fn put_optional(output: &mut Vec<u8>, number: Option<i64>) {
     output.push(u8::from(number.is_some()));
     output.extend_from_slice(&number.unwrap_or_default().to_le_bytes());
 }
@@ -156,7 +192,7 @@ mod tests {
     }
 
     fn row(datetime: &Value, platform: &Value, sequence: u64) -> Row {
-        Row::new(&item(datetime, platform, "2020-01-01T00:00:00Z"), "c", sequence, Arc::from(*b"{}"))
+        Row::new(&item(datetime, platform, "2020-01-01T00:00:00Z"), "c", sequence, Arc::from(*b"{}"), SortOrder::Time)
     }
 
     #[test]
@@ -187,9 +223,9 @@ mod tests {
     #[test]
     fn the_newest_of_equal_names_comes_last() {
         let time = json!("2020-01-01T00:00:00Z");
-        let name = |updated, sequence| Name::new(&item(&time, &Value::Null, updated), sequence);
+        let name = |updated, sequence| Name::new(&item(&time, &Value::Null, updated), None, sequence);
         let names = [name("never", 9), name("2020-01-01T00:00:00Z", 1), name("2021-01-01T00:00:00Z", 0)];
-        assert!(names.is_sorted() && names[0].is_same(&names[2]));
+        assert!(names.is_sorted() && names[0].identity == names[2].identity);
         let mut bytes = Vec::new();
         names[1].encode(&mut bytes);
         assert_eq!(Name::decode(&bytes), Some(names[1]));

@@ -1,4 +1,4 @@
-//! The second half of an ingest: sorted rows to data files.
+//! Sorted rows to data files.
 
 use std::sync::Arc;
 
@@ -16,12 +16,9 @@ use futures::stream;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::hash_index::Duplicates;
-use super::report::{IngestOptions, IngestReport, Progress, Stage};
 use super::row::Row;
 use crate::commit::{self, NewDataFile, stored_location};
 use crate::fetch::blocking;
-use crate::spill::Sorter;
 use crate::store::Stores;
 
 /// Items parsed and encoded at once. A parsed item takes about five times its JSON, a column little more than it.
@@ -45,57 +42,69 @@ struct Encoded {
     file: Option<(Location, Bytes, NewDataFile)>,
 }
 
-/// Writes data files of one ingest.
-pub(super) struct Writer<'a> {
+/// How large data files become.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FileLimits {
+    /// Most rows.
+    pub(crate) rows: usize,
+    /// Most JSON of their items, in bytes: what bounds the memory of encoding.
+    pub(crate) bytes: usize,
+}
+
+/// What a data file took, once it is put.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Put {
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
+}
+
+/// Writes data files of one run.
+pub(crate) struct Writer<'a> {
     stores: &'a Stores,
     catalog: &'a Catalog,
     schema: Arc<Schema>,
-    options: &'a IngestOptions,
+    limits: FileLimits,
+    /// Counts rows and files, writes nothing.
+    dry_run: bool,
     run: String,
 }
 
 impl<'a> Writer<'a> {
     /// A writer of files with the table's columns and `new_fields`.
-    pub(super) fn new(
+    pub(crate) fn new(
         stores: &'a Stores,
         catalog: &'a Catalog,
         new_fields: &[Field],
-        options: &'a IngestOptions,
+        limits: FileLimits,
+        dry_run: bool,
     ) -> Self {
         let mut schema = catalog.metadata().schema().clone();
         schema.fields.extend_from_slice(new_fields);
         let run = Uuid::new_v4().simple().to_string().chars().take(8).collect();
-        Self { stores, catalog, schema: Arc::new(schema), options, run }
+        Self { stores, catalog, schema: Arc::new(schema), limits, dry_run, run }
     }
 
-    /// Writes all rows but those of `duplicates`: files of one partition each, in their order.
-    pub(super) async fn write_files(
+    /// Writes sorted rows: files of one partition each, in their order. `on_put` is told of each.
+    pub(crate) async fn write_files(
         &self,
-        rows: Sorter<Row>,
-        duplicates: Duplicates,
-        progress: &dyn Progress,
-        report: &mut IngestReport,
+        rows: impl Iterator<Item = Result<Row>> + Send + 'static,
+        mut on_put: impl FnMut(Put),
     ) -> Result<Vec<NewDataFile>> {
         let (sender, receiver) = mpsc::channel(1);
-        let (file_rows, file_bytes) = (self.options.file_rows.max(1), self.options.file_bytes);
-        let cutting = blocking(move || {
-            let (rows, size) = rows.finish()?;
-            let kept = rows.filter(|row| row.as_ref().map_or(true, |row| !duplicates.contains(row.sequence)));
-            cut_files(kept, file_rows, file_bytes, &sender).map(|()| size)
-        });
-        let writing = self.write_all(receiver, progress, report);
+        let limits = self.limits;
+        let cutting = blocking(move || cut_files(rows, limits, &sender));
+        let writing = self.write_all(receiver, &mut on_put);
         // If writing fails, its end of the channel is gone and cutting ends by itself.
-        let (size, files) = tokio::join!(cutting, writing);
+        let (cut, files) = tokio::join!(cutting, writing);
         let files = files?;
-        report.sort = size?;
+        cut?;
         Ok(files)
     }
 
     async fn write_all(
         &self,
         mut receiver: mpsc::Receiver<FileRows>,
-        progress: &dyn Progress,
-        report: &mut IngestReport,
+        on_put: &mut impl FnMut(Put),
     ) -> Result<Vec<NewDataFile>> {
         let workers =
             std::thread::available_parallelism().map_or(1, usize::from).clamp(*WORKERS.start(), *WORKERS.end());
@@ -108,20 +117,15 @@ impl<'a> Writer<'a> {
         let mut files = Vec::new();
         while let Some(file) = written.next().await {
             let (rows, file) = file?;
-            report.rows_written += rows;
-            report.files_registered += 1;
-            if let Some(file) = file {
-                report.bytes_written += file.file_size_bytes;
-                files.push(file);
-            }
-            progress.update(Stage::Writing, &report.counts());
+            on_put(Put { rows, bytes: file.as_ref().map_or(0, |file| file.file_size_bytes) });
+            files.extend(file);
         }
         Ok(files)
     }
 
     async fn encode_file(&self, number: usize, rows: FileRows) -> Result<Encoded> {
         let count = rows.items.len() as u64;
-        if self.options.dry_run {
+        if self.dry_run {
             return Ok(Encoded { rows: count, file: None });
         }
         let partition = rows.partition.clone();
@@ -145,8 +149,7 @@ impl<'a> Writer<'a> {
 /// Groups rows into files, in order. Ends early, without error, if nobody listens.
 fn cut_files(
     rows: impl Iterator<Item = Result<Row>>,
-    file_rows: usize,
-    file_bytes: usize,
+    limits: FileLimits,
     files: &mpsc::Sender<FileRows>,
 ) -> Result<()> {
     let mut current: Option<FileRows> = None;
@@ -154,8 +157,8 @@ fn cut_files(
         let row = row?;
         let fits = current.as_ref().is_some_and(|file| {
             file.partition == row.partition
-                && file.items.len() < file_rows
-                && file.item_bytes.saturating_add(row.json.len()) <= file_bytes
+                && file.items.len() < limits.rows.max(1)
+                && file.item_bytes.saturating_add(row.json.len()) <= limits.bytes
         });
         if !fits {
             let next = FileRows { partition: row.partition.clone(), items: Vec::new(), item_bytes: 0 };
