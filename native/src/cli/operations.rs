@@ -225,7 +225,7 @@ mod tests {
     fn ages_and_sizes_have_units() {
         assert_eq!(age("36h"), Ok(Duration::from_hours(36)));
         assert_eq!(age("0s"), Ok(Duration::ZERO));
-        for wrong in ["", "h", "1", "1y", "-1h", "1.5h", "99999999999999999999h", "30500568904943w"] {
+        for wrong in ["", "h", "1", "1y", "-1h", "1.5h", "99999999999999999999h", "99999999999999999w"] {
             assert!(age(wrong).is_err(), "{wrong}");
         }
         assert_eq!((size("8MiB"), size("2 gb"), size("7")), (Ok(8 << 20), Ok(2_000_000_000), Ok(7)));
