@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo explore test setup lint unit npm js www www-test interop bench-web clean
+.PHONY: help demo explore test setup lint unit fuzz npm js www www-test interop bench-web clean
 
 # A backtrace of every expected panic would bury the one that matters.
 export RUST_BACKTRACE := 0
@@ -40,6 +40,9 @@ unit: ## all Rust tests
 	    cargo test --locked --workspace --no-fail-fast --lib --bins --tests; \
 	fi
 	cargo test --locked --workspace --doc --quiet
+
+fuzz: ## damage what parsers read, for long (FUZZ_ROUNDS=200000)
+	FUZZ_ROUNDS=$(or $(FUZZ_ROUNDS),200000) cargo test --locked --package earthcatalog-tests --test fuzz
 
 npm: ## make the npm package: target/npm/earthcatalog-VERSION.tgz
 	tests/setup.sh wasm
