@@ -191,6 +191,14 @@ pub(crate) struct Time {
     pub(crate) temporal: TemporalArgument,
 }
 
+/// What to look for.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Filter {
+    /// A CQL2 filter as text or JSON, or @FILE with one.
+    #[arg(long, value_name = "CQL2|@FILE")]
+    pub(crate) filter: Option<String>,
+}
+
 /// The temporal rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TemporalArgument {
@@ -217,6 +225,7 @@ Examples:
   earthcatalog search catalog --bbox=-60,60,-40,70 --datetime 2020-06/2020-09 -n 10
   earthcatalog search catalog --intersects @area.geojson --count --explain
   earthcatalog search catalog --intersects @area.geojson --sortby -datetime -n 10 --fields id,properties.datetime
+  earthcatalog search catalog --filter \"eo:cloud_cover < 10 AND platform LIKE 'sentinel-2%'\"
   earthcatalog search catalog --ids A,B --format url --asset thumbnail | xargs -n 1 curl -O")]
 pub(crate) struct Search {
     /// The catalog to read.
@@ -225,6 +234,8 @@ pub(crate) struct Search {
     pub(crate) area: Area,
     #[command(flatten)]
     pub(crate) time: Time,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
     /// Only items with one of these ids.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub(crate) ids: Vec<String>,
@@ -285,6 +296,8 @@ pub(crate) struct Files {
     pub(crate) area: Area,
     #[command(flatten)]
     pub(crate) time: Time,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
 }
 
 /// Arguments of `stats`.

@@ -21,6 +21,8 @@ pub struct SearchReport {
     pub plan: PlanSummary,
     /// What was read.
     pub scan: ScanSummary,
+    /// What is odd about the answer.
+    pub warnings: Vec<String>,
     /// What it cost.
     pub requests: RequestLog,
     /// The reads it sent, in order.
@@ -76,6 +78,7 @@ async fn drive_search(
     Ok(SearchReport {
         plan: search.plan().cloned().unwrap_or_default(),
         scan: search.summary(),
+        warnings: search.warnings(),
         requests: reads.log(),
         sent: reads.list().to_vec(),
     })

@@ -191,6 +191,24 @@ test('calls that are wrong fail at once and say why', () => {
   }
 })
 
+test('a filter is text or JSON, and a property that no item has is told', async () => {
+  const [one] = items
+  const instant = { timestamp: one.properties.datetime }
+  const json = { op: '<=', args: [{ property: 'datetime' }, instant] }
+  const text = `datetime <= TIMESTAMP('${instant.timestamp}')`
+  const expected = items.filter((item) => Date.parse(item.properties.datetime) <= Date.parse(instant.timestamp))
+  for (const filter of [json, text]) {
+    const found = await all(catalog.search({ filter }))
+    assert.deepEqual(found.map((item) => item.id).sort(), expected.map((item) => item.id).sort())
+  }
+  assert.equal(await catalog.search({ filter: `id = '${one.id}'`, filterLang: 'cql2-text' }).matched(), 1)
+  const search = catalog.search({ filter: 'nosuch IS NULL AND id IS NOT NULL' })
+  assert.equal((await all(search)).length, items.length)
+  const { warnings } = await search.explain()
+  assert.equal(warnings.filter((warning) => warning.includes('`nosuch`')).length, 1)
+  assert.throws(() => catalog.search({ filter: 'id = ' }), /position: 6/)
+})
+
 test('a closed catalog says so', async () => {
   const closed = await open(`${server.url}/small`)
   closed.close()

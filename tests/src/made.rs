@@ -6,17 +6,18 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::{Field, Schema as ArrowSchema};
 use bytes::Bytes;
-use earthcatalog_core::grid::{Cover, Grid};
+use earthcatalog_core::grid::Grid;
 use earthcatalog_core::iceberg::manifest::{ColumnMetrics, DataFile, FieldSummary, ManifestContent, ManifestFile};
-use earthcatalog_core::iceberg::metadata::TableMetadata;
+use earthcatalog_core::iceberg::metadata::{Field as TableField, Schema, TableMetadata};
 use earthcatalog_core::iceberg::value::Value as Bound;
 use earthcatalog_core::plan::file_evaluator::file_might_match;
 use earthcatalog_core::plan::manifest_evaluator::manifest_might_match;
-use earthcatalog_core::plan::{Criteria, FileScanTask, PlanColumns, sort_tasks};
+use earthcatalog_core::plan::{Criteria, FileScanTask, sort_tasks};
 use earthcatalog_core::query::Query;
 use earthcatalog_core::scan::{Output, ScanContext};
 use earthcatalog_core::search::Search;
 use earthcatalog_core::stac::{ValidItem, encode, schema};
+use earthcatalog_core::write::columns::ObservedProperties;
 use earthcatalog_core::write::data_file::{WrittenFile, write_data_file};
 use earthcatalog_core::write::partition::PartitionKey;
 use earthcatalog_core::{Error, Location, Request, Result, Span};
@@ -52,9 +53,26 @@ impl Made {
     ///
     /// # Panics
     /// If the writer refuses them.
-    #[expect(clippy::unwrap_used, reason = "a test stops where its set-up fails")]
     pub fn of(items: &[ValidItem], grid: Grid, style: Style) -> Self {
-        let metadata = table_metadata();
+        Self::with_columns(items, grid, style, &[])
+    }
+
+    /// As [`of`](Self::of), with a column for each property that an ingest would give one.
+    ///
+    /// # Panics
+    /// As there.
+    pub fn with_all_columns(items: &[ValidItem], grid: Grid, style: Style) -> Self {
+        let initial = Schema { schema_id: 0, fields: schema::initial_fields() };
+        let mut observed = ObservedProperties::default();
+        for item in items {
+            observed.observe(&item.item);
+        }
+        Self::with_columns(items, grid, style, &observed.new_fields(&initial, initial.highest_field_id()))
+    }
+
+    #[expect(clippy::unwrap_used, reason = "a test stops where its set-up fails")]
+    fn with_columns(items: &[ValidItem], grid: Grid, style: Style, columns: &[TableField]) -> Self {
+        let metadata = table_metadata(columns);
         let mut partitions: BTreeMap<PartitionKey, Vec<&ValidItem>> = BTreeMap::new();
         for item in items {
             for cell in grid.item_cells(item.shape.as_ref()) {
@@ -93,9 +111,7 @@ impl Made {
     /// If the area cannot be covered.
     #[expect(clippy::unwrap_used, reason = "a test stops where its set-up fails")]
     pub fn plan(&self, query: &Query) -> Vec<FileScanTask> {
-        let cover = query.area.as_ref().map_or(Cover::All, |area| self.grid.query_cells(area).unwrap());
-        let columns = PlanColumns::of(self.metadata.schema());
-        let criteria = Criteria { query: Arc::new(query.clone()), cover, columns };
+        let criteria = Criteria::new(query.clone(), self.metadata.schema(), &self.grid).unwrap();
         let kept = self.manifests.iter().filter(|files| {
             !files.is_empty() && manifest_might_match(&criteria, &self.metadata, &manifest(files)).keeps()
         });
@@ -158,16 +174,16 @@ fn task(file: &DataFile) -> FileScanTask {
 }
 
 #[expect(clippy::unwrap_used, reason = "the metadata of this module is well formed")]
-fn table_metadata() -> TableMetadata {
+fn table_metadata(columns: &[TableField]) -> TableMetadata {
     let fields: Vec<serde_json::Value> =
-        schema::initial_fields().iter().map(earthcatalog_core::iceberg::metadata::Field::to_json).collect();
+        schema::initial_fields().iter().chain(columns).map(TableField::to_json).collect();
     let metadata = json!({
         "format-version": 2,
         "table-uuid": "9c12d441-03fe-4693-9a96-a0705ddf69c1",
         "location": "mem://table/warehouse/earthcatalog/stac_items",
         "last-sequence-number": 1,
         "last-updated-ms": 0,
-        "last-column-id": 34,
+        "last-column-id": 34 + columns.len(),
         "schemas": [{"type": "struct", "schema-id": 0, "fields": fields}],
         "current-schema-id": 0,
         "partition-specs": [{"spec-id": 0, "fields": [

@@ -66,8 +66,12 @@ export interface SearchParameters {
   ids?: readonly string[] | null;
   /** Collection ids. */
   collections?: readonly string[] | null;
-  /** A CQL2 filter as JSON. */
-  filter?: object | null;
+  /** A CQL2 filter, as JSON or as text: `"eo:cloud_cover < 10 AND platform LIKE 'sentinel-2%'"`. */
+  filter?: object | string | null;
+  /** What `filter` is said to be; it need not be said. */
+  filterLang?: "cql2-json" | "cql2-text" | null;
+  /** The older Query Extension: `{ "eo:cloud_cover": { lt: 10 } }`. */
+  query?: { [property: string]: { [condition: string]: unknown } } | null;
   /** `["-properties.datetime", "id"]`, or objects with `field` and `direction`. */
   sortby?: readonly (string | { field: string; direction?: "asc" | "desc" })[] | string | null;
   /** Which members of items to return. */
@@ -251,4 +255,6 @@ export interface Plan {
   ms: number;
   /** What was sent, in order; the first ten thousand reads. */
   log: SentRead[];
+  /** What is odd about the catalog or the answer, such as a filtered property that no item has. */
+  warnings: string[];
 }

@@ -19,7 +19,7 @@ pub(crate) struct Report {
     pub(crate) log: Vec<Entry>,
     /// The snapshot that is read.
     pub(crate) snapshot_id: Option<i64>,
-    /// What was odd about the catalog.
+    /// What was odd about the catalog and the answer.
     pub(crate) warnings: Vec<String>,
 }
 

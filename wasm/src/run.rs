@@ -256,6 +256,8 @@ impl Run {
     fn report(&self) -> Report {
         let task = if let Work::Task(task, ..) = &self.work { Some(task.as_ref()) } else { None };
         let catalog = task.map(Task::catalog);
+        let mut warnings = catalog.map(|catalog| catalog.warnings().to_vec()).unwrap_or_default();
+        warnings.extend(task.into_iter().flat_map(Task::warnings));
         Report {
             plan: task.map(Task::plan).unwrap_or_default(),
             scan: task.map(Task::summary).unwrap_or_default(),
@@ -264,7 +266,7 @@ impl Run {
             ms: self.ended_ms.unwrap_or_else(js_sys::Date::now) - self.started_ms,
             log: self.before.1.iter().chain(self.reads.list()).map(Entry::of).collect(),
             snapshot_id: catalog.and_then(|catalog| catalog.snapshot()).map(|snapshot| snapshot.snapshot_id),
-            warnings: catalog.map(|catalog| catalog.warnings().to_vec()).unwrap_or_default(),
+            warnings,
         }
     }
 }

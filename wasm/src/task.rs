@@ -141,6 +141,11 @@ impl Task {
         if let Kind::Rows(rows, _) = &self.machine { rows.summary() } else { ScanSummary::default() }
     }
 
+    /// What is odd about the answer so far.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        if let Kind::Rows(rows, _) = &self.machine { rows.warnings() } else { Vec::new() }
+    }
+
     /// What follows the last batch.
     fn last(&mut self) -> Result<Option<JsValue>> {
         if std::mem::replace(&mut self.finished, true) {

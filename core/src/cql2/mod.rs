@@ -15,10 +15,23 @@
 //! # }
 //! ```
 
+mod arithmetic;
+mod arrays;
+mod bind;
+mod evaluate;
+mod fold;
 mod geometry;
 mod json;
+mod like;
+mod outcomes;
+mod spatial;
+mod temporal;
+mod term;
 mod text;
 mod write;
+
+pub use bind::Filter;
+pub use outcomes::{Facts, Known};
 
 use serde_json::Value;
 

@@ -48,6 +48,16 @@ impl Cover {
         }
     }
 
+    /// Whether it lists fewer cells.
+    #[must_use]
+    pub fn fewer_than(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Cells(cells), Self::Cells(others)) => cells.len() < others.len(),
+            (Self::Cells(_), Self::All) => true,
+            (Self::All, _) => false,
+        }
+    }
+
     /// Whether some cell lies between the bounds, both inclusive, in the order of their UTF-8 bytes.
     pub fn might_contain_between(&self, lower: &str, upper: &str) -> bool {
         match self {

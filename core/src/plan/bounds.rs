@@ -101,7 +101,7 @@ fn one_of_might_match(names: &BTreeSet<String>, bounds: &ColumnBounds<String>) -
 }
 
 /// Whether two boxes share a point; +180 and -180 are one meridian.
-fn touch(left: &Rect<f64>, right: &Rect<f64>) -> bool {
+pub(crate) fn touch(left: &Rect<f64>, right: &Rect<f64>) -> bool {
     let across = |east: &Rect<f64>, west: &Rect<f64>| east.max().x >= 180.0 && west.min().x <= -180.0;
     let side_by_side = left.min().x <= right.max().x && right.min().x <= left.max().x;
     (side_by_side || across(left, right) || across(right, left))

@@ -6,6 +6,7 @@ use crate::iceberg::manifest::{ColumnMetrics, DataFile};
 use crate::iceberg::metadata::TableMetadata;
 use crate::iceberg::value::Value;
 use crate::plan::bounds::{ColumnBounds, Nulls, RowsBounds, rows_might_match};
+use crate::plan::facts::file_facts;
 use crate::plan::partition::{Meaning, bin_micros, meanings};
 use crate::plan::{Cause, Criteria, PlanColumns, Verdict};
 
@@ -19,7 +20,12 @@ pub fn file_might_match(criteria: &Criteria, metadata: &TableMetadata, file: &Da
     }
     let mut rows = file_bounds(&criteria.columns, file);
     rows.datetime = rows.datetime.and(bin);
-    rows_might_match(&criteria.query, &rows)
+    rows_might_match(&criteria.query, &rows).and_then(|| match &criteria.filter {
+        Some(filter) if !filter.might_match(&file_facts(filter, metadata.schema(), file, &rows)) => {
+            Verdict::Prune(Cause::Bounds)
+        }
+        _ => Verdict::Keep,
+    })
 }
 
 /// The cell and what the time bin says of `datetime`.

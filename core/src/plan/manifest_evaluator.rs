@@ -5,6 +5,7 @@ use crate::iceberg::metadata::TableMetadata;
 use crate::iceberg::transform::Transform;
 use crate::iceberg::value::Value;
 use crate::plan::bounds::{ColumnBounds, Nulls, RowsBounds, rows_might_match};
+use crate::plan::facts::rows_facts;
 use crate::plan::partition::{Meaning, bin_micros, meanings};
 use crate::plan::{Cause, Criteria, Verdict};
 
@@ -26,7 +27,11 @@ pub fn manifest_might_match(criteria: &Criteria, metadata: &TableMetadata, manif
             Meaning::Cell | Meaning::Other => ColumnBounds::default(),
         })
         .fold(ColumnBounds::default(), ColumnBounds::and);
-    rows_might_match(&criteria.query, &RowsBounds { datetime, ..RowsBounds::default() })
+    let rows = RowsBounds { datetime, ..RowsBounds::default() };
+    rows_might_match(&criteria.query, &rows).and_then(|| match &criteria.filter {
+        Some(filter) if !filter.might_match(&rows_facts(filter, &rows)) => Verdict::Prune(Cause::Bounds),
+        _ => Verdict::Keep,
+    })
 }
 
 fn cells_might_match(criteria: &Criteria, summary: &FieldSummary) -> bool {

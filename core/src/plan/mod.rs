@@ -1,6 +1,7 @@
 //! Which files can hold an answer, and why the others cannot.
 
 pub mod bounds;
+pub mod facts;
 pub mod file_evaluator;
 pub mod manifest_evaluator;
 pub mod partition;
@@ -9,13 +10,15 @@ pub mod row_group_evaluator;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use crate::Location;
-use crate::grid::Cover;
+use crate::cql2::Filter;
+use crate::grid::{Cover, Grid};
 use crate::iceberg::manifest::DataFile;
 use crate::iceberg::metadata::Schema;
 use crate::iceberg::value::Value;
+use crate::property::Property;
 use crate::query::Query;
 use crate::stac::schema as stac_schema;
+use crate::{Location, Result};
 
 /// Why something cannot hold an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,7 +27,7 @@ pub enum Cause {
     Grid,
     /// No item of it lies in the time asked for.
     Time,
-    /// The bounds of its ids, collections or footprints leave the query out.
+    /// The bounds of its ids, collections, footprints or filtered properties leave the query out.
     Bounds,
 }
 
@@ -153,13 +156,43 @@ fn compare_partitions(left: &[Option<Value>], right: &[Option<Value>]) -> Orderi
     unequal.fold(Ordering::Equal, Ordering::then).then(left.len().cmp(&right.len()))
 }
 
-/// A query with what it means in one catalog: the cells its area touches.
+/// A query with what it means in one catalog.
 #[derive(Clone, Debug)]
 pub struct Criteria {
     /// The query.
     pub query: Arc<Query>,
+    /// Its filter, tied to the table.
+    pub filter: Option<Arc<Filter>>,
     /// The cells that can hold an answer; all without an area.
     pub cover: Cover,
     /// The columns of the table.
     pub columns: PlanColumns,
+}
+
+impl Criteria {
+    /// What a query means in a table that is spread over cells of `grid`.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Invalid`] for an area that the grid cannot place; as [`Filter::new`] for the filter.
+    pub fn new(query: Query, table: &Schema, grid: &Grid) -> Result<Self> {
+        let filter = query.filter.as_ref().map(|filter| Filter::new(filter, table)).transpose()?.map(Arc::new);
+        let mut cover = Cover::All;
+        // An item lies in each cell it touches, so one of the shapes decides: that with the fewest cells.
+        for shape in query.area.iter().chain(filter.iter().flat_map(|filter| filter.shapes())) {
+            let other = grid.query_cells(shape)?;
+            if other.fewer_than(&cover) {
+                cover = other;
+            }
+        }
+        Ok(Self { query: Arc::new(query), filter, cover, columns: PlanColumns::of(table) })
+    }
+
+    /// The columns whose metrics a manifest reader has to keep.
+    #[must_use]
+    pub fn wanted(&self) -> Vec<i32> {
+        let mut wanted = self.columns.wanted();
+        let columns = self.filter.iter().flat_map(|filter| filter.properties()).filter_map(Property::column);
+        wanted.extend(columns.map(|column| column.field_id));
+        wanted
+    }
 }

@@ -11,10 +11,14 @@ use parquet::file::page_index::offset_index::PageLocation;
 use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnDescriptor;
 
-use crate::plan::Verdict;
+use crate::cql2::Filter;
 use crate::plan::bounds::{ColumnBounds, Nulls, RowsBounds, rows_might_match};
+use crate::plan::facts::FilterLeaves;
 use crate::plan::file_evaluator::box_around;
+use crate::plan::{Cause, Verdict};
+use crate::property::{Property, Scalar};
 use crate::query::Query;
+use crate::query::datetime::DAY_MICROS;
 
 /// Positions of the Parquet leaf columns that decide a query.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,10 +51,54 @@ impl LeafColumns {
     }
 }
 
+/// What decides rows of one file.
+#[derive(Clone, Copy, Debug)]
+pub struct FileCriteria<'a> {
+    /// The query.
+    pub query: &'a Query,
+    /// The columns that decide it.
+    pub leaves: &'a LeafColumns,
+    /// The filter with the columns of the properties it names.
+    pub filter: Option<(&'a Filter, &'a FilterLeaves)>,
+}
+
+impl FileCriteria<'_> {
+    fn judge(&self, rows: &RowsBounds, patched: bool, bounds: impl Fn(usize) -> Option<LeafBounds>) -> Verdict {
+        rows_might_match(self.query, rows).and_then(|| match self.filter {
+            Some((filter, leaves)) if !filter.might_match(&leaves.facts(filter, rows, patched, bounds)) => {
+                Verdict::Prune(Cause::Bounds)
+            }
+            _ => Verdict::Keep,
+        })
+    }
+
+    /// Whether patches of a row group hold values that columns do not.
+    fn patched(&self, row_group: &RowGroupMetaData) -> bool {
+        let Some(leaf) = self.filter.and_then(|(_, leaves)| leaves.patch) else { return false };
+        chunk_bounds(row_group, leaf).is_none_or(|bounds| bounds.nulls != Nulls::All)
+    }
+
+    /// The columns whose pages are worth a look.
+    fn used_leaves(&self) -> Vec<usize> {
+        let mut used = self.leaves.used_by(self.query);
+        if let Some((filter, leaves)) = self.filter {
+            used.extend(leaves.leaves());
+            used.extend(
+                self.leaves.footprint.into_iter().flatten().filter(|_| filter.properties().any(Property::is_footprint)),
+            );
+        }
+        used.sort_unstable();
+        used.dedup();
+        used
+    }
+}
+
 /// Judges a row group by the statistics of its column chunks (parquet-format, `Statistics`).
-pub fn row_group_might_match(query: &Query, leaves: &LeafColumns, row_group: &RowGroupMetaData) -> Verdict {
+pub fn row_group_might_match(criteria: FileCriteria<'_>, row_group: &RowGroupMetaData) -> Verdict {
+    let leaves = criteria.leaves;
     let boxed = every_geometry_has_its_box(leaves, row_group);
-    rows_might_match(query, &rows_bounds(leaves, boxed, |leaf| chunk_bounds(row_group, leaf)))
+    let rows = rows_bounds(leaves, boxed, |leaf| chunk_bounds(row_group, leaf));
+    criteria.judge(&rows, criteria.patched(row_group), |leaf| chunk_bounds(row_group, leaf))
 }
 
 /// Whether the boxes say something of every footprint: another writer may have left them out of its rows.
@@ -66,16 +114,17 @@ fn every_geometry_has_its_box(leaves: &LeafColumns, row_group: &RowGroupMetaData
 ///
 /// A page index that does not add up is not used: what it says is only ever a short cut.
 pub fn rows_that_might_match(
-    query: &Query,
-    leaves: &LeafColumns,
+    criteria: FileCriteria<'_>,
     metadata: &ParquetMetaData,
     row_group: usize,
 ) -> Option<RowSelection> {
+    let leaves = criteria.leaves;
     let chunks = metadata.row_groups().get(row_group)?;
+    let patched = criteria.patched(chunks);
     let rows = usize::try_from(chunks.num_rows()).ok()?;
     let boxed = every_geometry_has_its_box(leaves, chunks);
     let pages: Vec<Pages<'_>> =
-        leaves.used_by(query).into_iter().filter_map(|leaf| Pages::of(metadata, row_group, leaf, rows)).collect();
+        criteria.used_leaves().into_iter().filter_map(|leaf| Pages::of(metadata, row_group, leaf, rows)).collect();
     let mut starts: Vec<usize> = pages.iter().flat_map(|pages| pages.starts.iter().copied()).collect();
     starts.sort_unstable();
     starts.dedup();
@@ -83,10 +132,8 @@ pub fn rows_that_might_match(
     // Between two page starts of any column, each column is described by one page.
     let spans: Vec<Range<usize>> = starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect();
     let selectors = spans.into_iter().map(|span| {
-        let bounds = rows_bounds(leaves, boxed, |leaf| {
-            pages.iter().find(|pages| pages.leaf == leaf).map(|pages| pages.bounds_at(span.start))
-        });
-        match rows_might_match(query, &bounds) {
+        let of_leaf = |leaf| pages.iter().find(|pages| pages.leaf == leaf).map(|pages| pages.bounds_at(span.start));
+        match criteria.judge(&rows_bounds(leaves, boxed, of_leaf), patched, of_leaf) {
             Verdict::Keep => RowSelector::select(span.len()),
             Verdict::Prune(_) => RowSelector::skip(span.len()),
         }
@@ -97,27 +144,21 @@ pub fn rows_that_might_match(
 
 /// What Parquet stores of the values of one leaf column in some rows.
 #[derive(Clone, Debug, Default)]
-struct LeafBounds {
-    lower: Option<Bound>,
-    upper: Option<Bound>,
-    nulls: Nulls,
-}
-
-#[derive(Clone, Debug)]
-enum Bound {
-    Text(String),
-    Micros(i64),
-    Degrees(f64),
+pub(super) struct LeafBounds {
+    pub(super) lower: Option<Scalar>,
+    pub(super) upper: Option<Scalar>,
+    pub(super) nulls: Nulls,
 }
 
 fn rows_bounds(leaves: &LeafColumns, boxed: bool, bounds: impl Fn(usize) -> Option<LeafBounds>) -> RowsBounds {
     let known = |leaf: Option<usize>| leaf.and_then(&bounds).unwrap_or_default();
     // A column that the file does not have is null in every row.
     let absent = |leaf: Option<usize>| if leaf.is_none() { Nulls::All } else { Nulls::Unknown };
-    let text =
-        |leaf| column(known(leaf), absent(leaf), |bound| if let Bound::Text(text) = bound { Some(text) } else { None });
+    let text = |leaf| {
+        column(known(leaf), absent(leaf), |bound| if let Scalar::Text(text) = bound { Some(text.into()) } else { None })
+    };
     let time = |leaf| {
-        column(known(leaf), absent(leaf), |bound| if let Bound::Micros(micros) = bound { Some(micros) } else { None })
+        column(known(leaf), absent(leaf), |bound| if let Scalar::Instant(micros) = bound { Some(micros) } else { None })
     };
     RowsBounds {
         id: text(leaves.id),
@@ -129,14 +170,14 @@ fn rows_bounds(leaves: &LeafColumns, boxed: bool, bounds: impl Fn(usize) -> Opti
     }
 }
 
-fn column<T>(bounds: LeafBounds, absent: Nulls, pick: impl Fn(Bound) -> Option<T>) -> ColumnBounds<T> {
+fn column<T>(bounds: LeafBounds, absent: Nulls, pick: impl Fn(Scalar) -> Option<T>) -> ColumnBounds<T> {
     let nulls = if absent == Nulls::All { absent } else { bounds.nulls };
     ColumnBounds { lower: bounds.lower.and_then(&pick), upper: bounds.upper.and_then(&pick), nulls }
 }
 
 fn area(sides: [Option<LeafBounds>; 4]) -> Option<geo::Rect<f64>> {
-    let degrees = |bound: &Option<Bound>| match bound {
-        Some(Bound::Degrees(degrees)) if degrees.is_finite() => Some(*degrees),
+    let degrees = |bound: &Option<Scalar>| match bound {
+        Some(Scalar::Double(degrees)) if degrees.is_finite() => Some(*degrees),
         _ => None,
     };
     let edges = |side: Option<LeafBounds>| side.and_then(|side| degrees(&side.lower).zip(degrees(&side.upper)));
@@ -149,12 +190,19 @@ fn chunk_bounds(row_group: &RowGroupMetaData, leaf: usize) -> Option<LeafBounds>
     let chunk = row_group.columns().get(leaf)?;
     let (descriptor, statistics) = (chunk.column_descr(), chunk.statistics()?);
     let (lower, upper) = match statistics {
+        Statistics::Boolean(values) => {
+            (values.min_opt().copied().map(Scalar::Boolean), values.max_opt().copied().map(Scalar::Boolean))
+        }
+        Statistics::Int32(values) => {
+            (short(descriptor, values.min_opt().copied()), short(descriptor, values.max_opt().copied()))
+        }
         Statistics::Int64(values) => {
-            (micros(descriptor, values.min_opt().copied()), micros(descriptor, values.max_opt().copied()))
+            (long(descriptor, values.min_opt().copied()), long(descriptor, values.max_opt().copied()))
         }
-        Statistics::Double(values) => {
-            (values.min_opt().copied().map(Bound::Degrees), values.max_opt().copied().map(Bound::Degrees))
+        Statistics::Float(values) => {
+            (double(values.min_opt().copied().map(f64::from)), double(values.max_opt().copied().map(f64::from)))
         }
+        Statistics::Double(values) => (double(values.min_opt().copied()), double(values.max_opt().copied())),
         // Deprecated bounds of strings were compared as signed bytes.
         Statistics::ByteArray(values) if !statistics.is_min_max_deprecated() => (
             values.min_opt().and_then(|bound| text(bound.as_bytes())),
@@ -171,16 +219,41 @@ fn chunk_bounds(row_group: &RowGroupMetaData, leaf: usize) -> Option<LeafBounds>
     Some(LeafBounds { lower, upper, nulls })
 }
 
-fn text(bytes: &[u8]) -> Option<Bound> {
-    String::from_utf8(bytes.to_vec()).ok().map(Bound::Text)
+fn text(bytes: &[u8]) -> Option<Scalar> {
+    std::str::from_utf8(bytes).ok().map(|text| Scalar::Text(text.into()))
 }
 
-fn micros(descriptor: &ColumnDescriptor, stored: Option<i64>) -> Option<Bound> {
+/// NaN bounds nothing.
+fn double(stored: Option<f64>) -> Option<Scalar> {
+    stored.filter(|double| !double.is_nan()).map(Scalar::Double)
+}
+
+fn short(descriptor: &ColumnDescriptor, stored: Option<i32>) -> Option<Scalar> {
+    let stored = i64::from(stored?);
+    match (descriptor.logical_type_ref(), descriptor.converted_type()) {
+        (Some(LogicalType::Date), _) | (None, ConvertedType::DATE) => {
+            stored.checked_mul(DAY_MICROS).map(Scalar::Instant)
+        }
+        (logical, converted) => is_whole(logical, converted).then_some(Scalar::Long(stored)),
+    }
+}
+
+/// Whether signed integers are meant, and not decimals, times of day, or unsigned numbers in another order.
+fn is_whole(logical: Option<&LogicalType>, converted: ConvertedType) -> bool {
+    use ConvertedType::{INT_8, INT_16, INT_32, INT_64, NONE};
+    match logical {
+        Some(LogicalType::Integer { is_signed, .. }) => *is_signed,
+        Some(_) => false,
+        None => matches!(converted, NONE | INT_8 | INT_16 | INT_32 | INT_64),
+    }
+}
+
+fn long(descriptor: &ColumnDescriptor, stored: Option<i64>) -> Option<Scalar> {
     let unit = match (descriptor.logical_type_ref(), descriptor.converted_type()) {
         (Some(LogicalType::Timestamp { unit, .. }), _) => *unit,
         (None, ConvertedType::TIMESTAMP_MILLIS) => TimeUnit::MILLIS,
         (None, ConvertedType::TIMESTAMP_MICROS) => TimeUnit::MICROS,
-        _ => return None,
+        (logical, converted) => return stored.filter(|_| is_whole(logical, converted)).map(Scalar::Long),
     };
     let micros = match unit {
         TimeUnit::MILLIS => stored?.checked_mul(1_000)?,
@@ -188,7 +261,7 @@ fn micros(descriptor: &ColumnDescriptor, stored: Option<i64>) -> Option<Bound> {
         // Rounded down as the rows are.
         TimeUnit::NANOS => stored?.div_euclid(1_000),
     };
-    Some(Bound::Micros(micros))
+    Some(Scalar::Instant(micros))
 }
 
 /// The pages of one column chunk.
@@ -218,15 +291,25 @@ impl<'a> Pages<'a> {
         if self.index.is_null_page(page) {
             return LeafBounds { nulls: Nulls::All, ..LeafBounds::default() };
         }
+        let descriptor = self.descriptor;
         let (lower, upper) = match self.index {
-            ColumnIndexMetaData::INT64(values) => (
-                micros(self.descriptor, values.min_value(page).copied()),
-                micros(self.descriptor, values.max_value(page).copied()),
+            ColumnIndexMetaData::BOOLEAN(values) => (
+                values.min_value(page).copied().map(Scalar::Boolean),
+                values.max_value(page).copied().map(Scalar::Boolean),
             ),
-            ColumnIndexMetaData::DOUBLE(values) => (
-                values.min_value(page).copied().map(Bound::Degrees),
-                values.max_value(page).copied().map(Bound::Degrees),
-            ),
+            ColumnIndexMetaData::INT32(values) => {
+                (short(descriptor, values.min_value(page).copied()), short(descriptor, values.max_value(page).copied()))
+            }
+            ColumnIndexMetaData::INT64(values) => {
+                (long(descriptor, values.min_value(page).copied()), long(descriptor, values.max_value(page).copied()))
+            }
+            ColumnIndexMetaData::FLOAT(values) => {
+                let side = |bound: Option<&f32>| double(bound.map(|bound| f64::from(*bound)));
+                (side(values.min_value(page)), side(values.max_value(page)))
+            }
+            ColumnIndexMetaData::DOUBLE(values) => {
+                (double(values.min_value(page).copied()), double(values.max_value(page).copied()))
+            }
             ColumnIndexMetaData::BYTE_ARRAY(values) => {
                 (values.min_value(page).and_then(text), values.max_value(page).and_then(text))
             }

@@ -5,6 +5,7 @@ mod values;
 
 pub use patches::Patches;
 pub use values::{Scalar, Values};
+pub(crate) use values::{compare_doubles, compare_numbers};
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{
@@ -129,12 +130,30 @@ impl Property {
         self.patched && !(self.always_in_column() && self.column.is_some())
     }
 
+    /// Whether it is the item's geometry.
+    #[must_use]
+    pub fn is_footprint(&self) -> bool {
+        self.is_member(schema::GEOMETRY)
+    }
+
+    /// Whether it is this member of an item that stands beside its properties.
+    pub(crate) fn is_member(&self, member: &str) -> bool {
+        self.member == member && self.path.is_empty()
+    }
+
+    /// Whether it is one of the item's properties, or lies in one.
+    pub(crate) fn is_item_property(&self) -> bool {
+        self.member == PROPERTIES
+    }
+
+    /// Whether it is the item property of this name.
+    pub(crate) fn is_property(&self, name: &str) -> bool {
+        self.member == PROPERTIES && self.path == name
+    }
+
     fn always_in_column(&self) -> bool {
-        let times = [schema::DATETIME, schema::START_DATETIME, schema::END_DATETIME];
-        match self.member {
-            PROPERTIES => times.contains(&self.path.as_str()),
-            member => [schema::ID, schema::GEOMETRY].contains(&member) && self.path.is_empty(),
-        }
+        [schema::DATETIME, schema::START_DATETIME, schema::END_DATETIME].iter().any(|name| self.is_property(name))
+            || [schema::ID, schema::GEOMETRY].iter().any(|name| self.is_member(name))
     }
 
     /// The values in a batch that has the columns of [`roots`](Self::roots), under the table's names, where its file

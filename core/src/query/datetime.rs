@@ -10,6 +10,8 @@ const FIRST_INSTANT: i64 = -62_167_219_200_000_000;
 const LAST_INSTANT: i64 = 253_402_300_799_999_999;
 const MICROS_OF_SECOND: i64 = 1_000_000;
 const SECONDS_OF_DAY: i64 = 86_400;
+/// A day in µs.
+pub(crate) const DAY_MICROS: i64 = SECONDS_OF_DAY * MICROS_OF_SECOND;
 
 /// An interval of time with inclusive ends, in µs since 1970; an absent end is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +65,27 @@ impl Interval {
 /// [`crate::ErrorKind::Invalid`] for anything else, a missing offset included.
 pub fn parse_instant(text: &str) -> Result<i64> {
     instant(text).ok_or_else(|| Error::invalid(format!("not an RFC 3339 datetime: `{text}`")))
+}
+
+/// An item's date-time in µs since 1970.
+///
+/// More is taken than RFC 3339 §5.6 allows, because whole archives write it: a space for the `T`, no offset (read as
+/// UTC, as the Python program does), and a date alone (its first instant). The text itself is kept as it is.
+pub(crate) fn instant_of_item(text: &str) -> Result<i64> {
+    lenient(text).ok_or_else(|| Error::invalid(format!("not an RFC 3339 datetime: `{text}`")))
+}
+
+fn lenient(text: &str) -> Option<i64> {
+    let text = text.replacen(' ', "T", 1);
+    instant(&text).or_else(|| instant(&format!("{text}Z"))).or_else(|| instant(&format!("{text}T00:00:00Z")))
+}
+
+/// The first and last µs of what an item's text says: of a day, or an instant.
+pub(crate) fn moment_of_item(text: &str) -> Option<(i64, i64)> {
+    // No date is shorter, and most texts are no times.
+    text.starts_with(|letter: char| letter.is_ascii_digit()).then_some(())?;
+    let first = lenient(text)?;
+    Some((first, if text.len() == 10 { first + DAY_MICROS - 1 } else { first }))
 }
 
 /// Writes µs since 1970 as RFC 3339 in UTC, with 0, 3 or 6 digits of a second's fraction: the fewest that say all.

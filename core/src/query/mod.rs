@@ -1,14 +1,17 @@
 //! A search in STAC's terms, parsed and refused precisely.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::cql2::{Expression, Operator};
 use crate::geometry::Shape;
 use crate::{Error, Result};
 
 mod body;
 pub mod datetime;
+mod extension;
 mod fields;
 mod sort;
 
@@ -73,6 +76,8 @@ pub struct Query {
     pub sortby: Vec<SortKey>,
     /// Which members of items come back.
     pub fields: Option<Fields>,
+    /// The item fulfils this; not tied to a table yet.
+    pub filter: Option<Arc<Expression>>,
     /// Most items of the whole answer.
     pub max_items: Option<u64>,
     /// Items of one page, STAC's `limit`; at least 1.
@@ -89,6 +94,7 @@ impl Default for Query {
             collections: None,
             sortby: Vec::new(),
             fields: None,
+            filter: None,
             max_items: None,
             page_size: DEFAULT_PAGE_SIZE,
         }
@@ -167,6 +173,16 @@ impl Query {
     #[must_use]
     pub fn fields(self, fields: Fields) -> Self {
         Self { fields: Some(fields), ..self }
+    }
+
+    /// Restricts to what fulfils a filter, besides those given before.
+    #[must_use]
+    pub fn filter(self, filter: Expression) -> Self {
+        let both = match self.filter {
+            None => filter,
+            Some(other) => Expression::Call(Operator::And, vec![other.as_ref().clone(), filter]),
+        };
+        Self { filter: Some(Arc::new(both)), ..self }
     }
 
     /// Ends the answer after so many items.

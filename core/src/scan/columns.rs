@@ -66,6 +66,11 @@ impl FileColumns {
         self.roots.get(name).copied()
     }
 
+    /// The leaf of a root column that is a single value.
+    pub fn leaf_of(&self, root: usize) -> Option<usize> {
+        self.leaf_of_root.get(&root).copied()
+    }
+
     /// All known columns: name in the table, position among the file's root columns.
     pub fn iter(&self) -> impl Iterator<Item = (&str, usize)> {
         self.roots.iter().map(|(name, root)| (name.as_str(), *root))

@@ -1,5 +1,6 @@
 //! One data file from its bytes to the rows that match: footer, row groups, filter columns, the rest.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -8,16 +9,20 @@ use arrow_array::RecordBatch;
 use bytes::Bytes;
 use parquet::bloom_filter::Sbbf;
 use parquet::file::metadata::ParquetMetaData;
+use parquet::file::statistics::Statistics;
 
 use crate::error::ResultExt as _;
 use crate::machine::{Inflight, Magic};
 use crate::plan::FileScanTask;
-use crate::plan::row_group_evaluator::row_group_might_match;
+use crate::plan::facts::FilterLeaves;
+use crate::plan::row_group_evaluator::{FileCriteria, row_group_might_match};
+use crate::property::Scalar;
 use crate::scan::Output;
 use crate::scan::ScanContext;
 use crate::scan::columns::FileColumns;
 use crate::scan::footer;
 use crate::scan::rows::{Next, Opened, Picks, Rows};
+use crate::stac::schema as stac_schema;
 use crate::{Error, Machine, Request, RequestId, Result, Span, Step};
 
 /// Files up to this size come in one request: a second round trip costs more than these bytes.
@@ -91,7 +96,32 @@ enum State {
 struct Chosen {
     metadata: Arc<ParquetMetaData>,
     columns: FileColumns,
+    filter_leaves: Option<FilterLeaves>,
     row_groups: Vec<usize>,
+}
+
+/// Texts of which a row has one in a column, if it matches.
+struct Probe<'a> {
+    leaf: usize,
+    /// Whether patches hold none of them.
+    complete: bool,
+    values: Vec<&'a str>,
+}
+
+impl Probe<'_> {
+    /// Whether the column alone decides a row group.
+    fn holds_in(&self, chosen: &Chosen, row_group: usize) -> bool {
+        let patches = || {
+            let leaf = chosen.columns.root(stac_schema::JSON_PATCH).and_then(|root| chosen.columns.leaf_of(root));
+            let chunk = leaf.and_then(|leaf| chosen.metadata.row_groups().get(row_group)?.columns().get(leaf));
+            leaf.is_some()
+                && chunk.is_none_or(|chunk| {
+                    let nulls = chunk.statistics().and_then(Statistics::null_count_opt);
+                    nulls.is_none() || nulls != u64::try_from(chunk.num_values()).ok()
+                })
+        };
+        self.complete || !patches()
+    }
 }
 
 /// A state's answer: go on with the next, or wait for these bytes.
@@ -199,57 +229,87 @@ impl FileScan {
     }
 
     fn choose(&mut self, metadata: ParquetMetaData) -> Result<State> {
+        let metadata = Arc::new(metadata);
         let schema = metadata.file_metadata().schema_descr();
         let columns = FileColumns::resolve(schema, &self.context.schema, self.context.name_mapping.as_deref());
         self.counts.total = metadata.num_row_groups() as u64;
-        let metadata = Arc::new(metadata);
         if let Some(rows) = self.numbered.clone() {
             let pieces = std::mem::take(&mut self.pieces.0);
             return self.read_rows(Opened { metadata, columns, pieces }, Picks::Numbered(rows));
         }
         let leaves = columns.leaves();
+        let filter = self.context.filter.as_deref();
+        let filter_leaves = filter.map(|filter| FilterLeaves::new(filter, &columns, schema, &self.task.data_file));
+        let filter = filter.zip(filter_leaves.as_ref());
+        let criteria = FileCriteria { query: &self.context.query, leaves: &leaves, filter };
         let all = metadata.row_groups().iter().enumerate();
-        let kept = all.filter(|(_, row_group)| row_group_might_match(&self.context.query, &leaves, row_group).keeps());
+        let kept = all.filter(|(_, row_group)| row_group_might_match(criteria, row_group).keeps());
         let row_groups: Vec<usize> = kept.map(|(position, _)| position).collect();
-        Ok(State::BloomFilters(Box::new(Chosen { metadata, columns, row_groups })))
+        Ok(State::BloomFilters(Box::new(Chosen { metadata, columns, filter_leaves, row_groups })))
     }
 
     fn read_bloom_filters(&mut self, mut chosen: Chosen) -> Result<Turn> {
-        let (Some(ids), Some(leaf)) = (&self.context.query.ids, chosen.columns.leaves().id) else {
-            return Ok(Turn::Next(self.open(chosen)?));
-        };
-        let filters: Vec<(usize, Option<Range<u64>>)> = chosen
-            .row_groups
-            .iter()
-            .map(|row_group| (*row_group, bloom_filter_range(&chosen.metadata, *row_group, leaf, self.file_bytes())))
-            .collect();
+        let probes = self.probes(&chosen);
+        let mut filters: Vec<(usize, usize, Range<u64>)> = Vec::new();
+        for (position, probe) in probes.iter().enumerate() {
+            let row_groups = chosen.row_groups.iter().filter(|row_group| probe.holds_in(&chosen, **row_group));
+            filters.extend(row_groups.filter_map(|row_group| {
+                let range = bloom_filter_range(&chosen.metadata, *row_group, probe.leaf, self.file_bytes())?;
+                Some((position, *row_group, range))
+            }));
+        }
         let missing: Vec<Range<u64>> = filters
             .iter()
-            .filter_map(|(_, range)| range.clone())
+            .map(|(.., range)| range.clone())
             .filter(|range| self.pieces.slice(range).is_none())
             .collect();
         if !missing.is_empty() {
+            drop(probes);
             return Ok(Turn::Wait(State::BloomFilters(Box::new(chosen)), missing));
         }
-        let mut kept = Vec::with_capacity(filters.len());
-        for (row_group, range) in filters {
-            let bytes = range.and_then(|range| self.pieces.slice(&range));
-            let might_hold = |bytes: &Bytes| -> Result<bool> {
-                footer::guarded(|| {
-                    let filter = Sbbf::from_bytes(bytes)?;
-                    Ok(filter.num_blocks() == 0 || ids.iter().any(|id| filter.check(id.as_str())))
-                })
-            };
-            if bytes.as_ref().map(might_hold).transpose()?.unwrap_or(true) {
-                kept.push(row_group);
+        let mut ruled_out = BTreeSet::new();
+        for (position, row_group, range) in filters {
+            let (Some(probe), Some(bytes)) = (probes.get(position), self.pieces.slice(&range)) else { continue };
+            let might_hold = footer::guarded(|| {
+                let filter = Sbbf::from_bytes(&bytes)?;
+                Ok(filter.num_blocks() == 0 || probe.values.iter().any(|value| filter.check(*value)))
+            });
+            if !might_hold? {
+                ruled_out.insert(row_group);
             }
         }
-        chosen.row_groups = kept;
+        drop(probes);
+        chosen.row_groups.retain(|row_group| !ruled_out.contains(row_group));
         Ok(Turn::Next(self.open(chosen)?))
     }
 
+    /// The texts of which every match has one, by the column that holds them.
+    fn probes<'a>(&'a self, chosen: &'a Chosen) -> Vec<Probe<'a>> {
+        let mut probes = Vec::new();
+        if let (Some(ids), Some(leaf)) = (&self.context.query.ids, chosen.columns.leaves().id) {
+            let values = ids.iter().map(String::as_str).collect();
+            probes.push(Probe { leaf, complete: true, values });
+        }
+        let Some((filter, leaves)) = self.context.filter.as_deref().zip(chosen.filter_leaves.as_ref()) else {
+            return probes;
+        };
+        for (position, values) in filter.required() {
+            let texts = values.into_iter().map(|value| match value {
+                Scalar::Text(text) => Some(text.as_ref()),
+                _ => None,
+            });
+            // A text that stands in a patch is in no column.
+            let complete = filter.properties().nth(position).is_some_and(|property| !property.patched())
+                || leaves.complete_leaf(position, true).is_some();
+            if let (Some(leaf), Some(values)) = (leaves.complete_leaf(position, false), texts.collect()) {
+                probes.push(Probe { leaf, complete, values });
+            }
+        }
+        probes
+    }
+
     fn open(&mut self, chosen: Chosen) -> Result<State> {
-        let Chosen { metadata, columns, row_groups } = chosen;
+        let Chosen { metadata, columns, filter_leaves, row_groups } = chosen;
         if row_groups.is_empty() {
             return Ok(State::Done);
         }
@@ -258,7 +318,7 @@ impl FileScan {
         if self.context.output == Output::Keys {
             self.opened = Some(opened.clone());
         }
-        self.read_rows(opened, Picks::Matching(row_groups))
+        self.read_rows(opened, Picks::Matching(row_groups, filter_leaves))
     }
 
     fn read_rows(&self, opened: Opened, picks: Picks) -> Result<State> {

@@ -13,6 +13,7 @@ pub(crate) use rows::{Opened, ROW_NUMBER};
 
 use std::sync::Arc;
 
+use crate::cql2::Filter;
 use crate::iceberg::metadata::{NameMapping, Schema};
 use crate::query::{Query, TemporalRule};
 use crate::stac::schema as stac_schema;
@@ -31,13 +32,15 @@ pub struct ScanContext {
     pub output: Output,
     /// The order of the answer.
     pub order: Arc<Order>,
+    /// The query's filter, tied to the table.
+    pub filter: Option<Arc<Filter>>,
 }
 
 impl ScanContext {
     /// What scans for `query` share, in a table with `schema`.
     ///
     /// # Errors
-    /// Those of [`check_columns`] and [`Order::new`].
+    /// Those of [`check_columns`], [`Order::new`], and [`Filter::new`] for the query's filter.
     pub fn new(
         query: Arc<Query>,
         schema: Arc<Schema>,
@@ -46,14 +49,16 @@ impl ScanContext {
     ) -> Result<Self> {
         check_columns(&query, &schema)?;
         let order = Arc::new(Order::new(&query.sortby, &schema)?);
-        Ok(Self { query, schema, name_mapping, output, order })
+        let filter = query.filter.as_ref().map(|filter| Filter::new(filter, &schema)).transpose()?.map(Arc::new);
+        Ok(Self { query, schema, name_mapping, output, order, filter })
     }
 
     /// Whether a row has to pass a test at all.
     #[must_use]
     pub fn restricts(&self) -> bool {
         let query = &self.query;
-        query.ids.is_some() || query.collections.is_some() || query.area.is_some() || query.datetime.is_some()
+        let named = query.ids.is_some() || query.collections.is_some();
+        named || query.area.is_some() || query.datetime.is_some() || self.filter.is_some()
     }
 
     /// Whether a column of the table is read for what comes back.
@@ -83,7 +88,8 @@ impl ScanContext {
     #[must_use]
     pub fn only_area_or_time(&self) -> bool {
         let query = &self.query;
-        query.ids.is_none() && query.collections.is_none() && query.max_items.is_none()
+        let others = query.ids.is_some() || query.collections.is_some() || query.max_items.is_some();
+        !others && self.filter.as_ref().is_none_or(|filter| filter.only_area_or_time())
     }
 }
 

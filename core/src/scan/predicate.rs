@@ -1,17 +1,22 @@
-//! The exact test of rows: geometry, time, ids and collections.
+//! The exact test of rows: geometry, time, ids, collections, and the filter.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::cast::AsArray as _;
-use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch};
+use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions};
+use arrow_schema::{Field, FieldRef, Schema as ArrowSchema};
 
+use crate::cql2::Filter;
 use crate::geometry::Shape;
+use crate::property::Property;
 use crate::query::Query;
 use crate::query::datetime::parse_instant;
+use crate::scan::ScanContext;
 use crate::scan::columns::FileColumns;
 use crate::stac::instants::instants;
 use crate::stac::schema as stac_schema;
+use crate::{Error, Result};
 
 /// Decides rows of one file, from a batch of the file's columns that matter to the query.
 #[derive(Clone, Debug)]
@@ -23,7 +28,10 @@ pub struct RowPredicate {
     datetime: Wanted,
     start_datetime: Wanted,
     end_datetime: Wanted,
+    filter: Option<Arc<Filter>>,
     roots: Vec<usize>,
+    /// What the table calls the columns of a batch.
+    names: Vec<String>,
     unreadable: Arc<AtomicU64>,
 }
 
@@ -36,8 +44,9 @@ enum Wanted {
 }
 
 impl RowPredicate {
-    /// The predicate of `query` over a file with `columns`; `unreadable` counts footprints that cannot be read.
-    pub fn new(query: Arc<Query>, columns: &FileColumns, unreadable: Arc<AtomicU64>) -> Self {
+    /// The predicate of a search over a file with `columns`; `unreadable` counts footprints that cannot be read.
+    pub fn new(context: &ScanContext, columns: &FileColumns, unreadable: Arc<AtomicU64>) -> Self {
+        let (query, filter) = (Arc::clone(&context.query), context.filter.clone());
         let (time, area) = (query.datetime.is_some(), query.area.is_some());
         let uses = [
             (stac_schema::ID, query.ids.is_some()),
@@ -49,7 +58,12 @@ impl RowPredicate {
         ];
         let mut roots: Vec<usize> =
             uses.iter().filter(|(_, used)| *used).filter_map(|(name, _)| columns.root(name)).collect();
+        let filtered = filter.iter().flat_map(|filter| filter.properties()).flat_map(Property::roots);
+        roots.extend(filtered.filter_map(|name| columns.root(name)));
         roots.sort_unstable();
+        roots.dedup();
+        let name = |root: &usize| columns.iter().find(|(_, other)| other == root).map_or("", |(name, _)| name);
+        let names = roots.iter().map(|root| name(root).to_owned()).collect();
         let [id, collection, geometry, datetime, start_datetime, end_datetime] = uses.map(|(name, used)| {
             if !used {
                 return Wanted::Unused;
@@ -58,7 +72,19 @@ impl RowPredicate {
             let position = columns.root(name).and_then(|root| roots.iter().position(|wanted| *wanted == root));
             position.map_or(Wanted::Absent, Wanted::At)
         });
-        Self { query, id, collection, geometry, datetime, start_datetime, end_datetime, roots, unreadable }
+        Self {
+            query,
+            id,
+            collection,
+            geometry,
+            datetime,
+            start_datetime,
+            end_datetime,
+            filter,
+            roots,
+            names,
+            unreadable,
+        }
     }
 
     /// The file's root columns that [`evaluate`](Self::evaluate) wants, ascending.
@@ -66,13 +92,25 @@ impl RowPredicate {
         &self.roots
     }
 
-    /// Which rows match. A null or unreadable footprint matches no area, a null id or collection no name.
-    pub fn evaluate(&self, batch: &RecordBatch) -> BooleanArray {
+    /// Which rows match. A null or unreadable footprint matches no area, a null id or collection no name, and what a
+    /// filter does not know is no match.
+    ///
+    /// # Errors
+    /// As [`Filter::evaluate`].
+    pub fn evaluate(&self, batch: &RecordBatch) -> Result<BooleanArray> {
         let mut hits = vec![true; batch.num_rows()];
         self.match_names(batch, &mut hits);
         self.match_time(batch, &mut hits);
         self.match_area(batch, &mut hits);
-        BooleanArray::from(hits)
+        self.match_filter(batch, &mut hits)?;
+        Ok(BooleanArray::from(hits))
+    }
+
+    fn match_filter(&self, batch: &RecordBatch, hits: &mut [bool]) -> Result<()> {
+        let Some(filter) = self.filter.as_ref().filter(|_| hits.contains(&true)) else { return Ok(()) };
+        let known = filter.evaluate(&renamed(batch, self.names.iter().map(String::as_str))?, hits, &self.unreadable)?;
+        keep(hits, |row| known.is_valid(row) && known.value(row));
+        Ok(())
     }
 
     fn match_names(&self, batch: &RecordBatch, hits: &mut [bool]) {
@@ -103,6 +141,22 @@ impl RowPredicate {
             None => false,
         });
     }
+}
+
+/// The batch under the table's names; what the reader adds behind them keeps its own.
+///
+/// # Errors
+/// [`crate::ErrorKind::Internal`] for names of other columns.
+pub(crate) fn renamed<'n>(batch: &RecordBatch, names: impl Iterator<Item = &'n str>) -> Result<RecordBatch> {
+    let mut names = names;
+    let renamed = |field: &FieldRef| match names.next() {
+        Some(name) => field.as_ref().clone().with_name(name),
+        None => field.as_ref().clone(),
+    };
+    let fields: Vec<Field> = batch.schema_ref().fields().iter().map(renamed).collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::new(ArrowSchema::new(fields)), batch.columns().to_vec(), &options)
+        .map_err(|error| Error::internal("columns of a batch do not fit their names").caused_by(error))
 }
 
 fn keep(hits: &mut [bool], matches: impl Fn(usize) -> bool) {

@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use arrow_array::{RecordBatch, RecordBatchOptions};
-use arrow_schema::{DataType, Field, FieldRef, Schema as ArrowSchema};
+use arrow_array::RecordBatch;
+use arrow_schema::{ArrowError, DataType, Field, FieldRef};
 use bytes::Bytes;
 use parquet::DecodeResult;
 use parquet::arrow::arrow_reader::{
@@ -16,10 +16,11 @@ use parquet::arrow::push_decoder::{ParquetPushDecoder, ParquetPushDecoderBuilder
 use parquet::arrow::{ProjectionMask, RowNumber};
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
-use crate::plan::row_group_evaluator::rows_that_might_match;
+use crate::plan::facts::FilterLeaves;
+use crate::plan::row_group_evaluator::{FileCriteria, rows_that_might_match};
 use crate::scan::columns::FileColumns;
 use crate::scan::footer::{self, guarded};
-use crate::scan::predicate::RowPredicate;
+use crate::scan::predicate::{RowPredicate, renamed};
 use crate::scan::{Output, ScanContext};
 use crate::{Error, Result};
 
@@ -54,8 +55,8 @@ impl Opened {
 /// Which rows of a file are read.
 #[derive(Clone, Debug)]
 pub(super) enum Picks {
-    /// Those of these row groups that match the query.
-    Matching(Vec<usize>),
+    /// Those of these row groups that match the query; and where the file keeps what its filter names.
+    Matching(Vec<usize>, Option<FilterLeaves>),
     /// These, by their numbers in the file, ascending; the query has chosen them before.
     Numbered(Arc<[u64]>),
 }
@@ -65,6 +66,7 @@ pub(super) enum Picks {
 pub(super) struct Rows {
     metadata: ArrowReaderMetadata,
     columns: FileColumns,
+    filter_leaves: Option<FilterLeaves>,
     predicate: Option<RowPredicate>,
     numbered: Option<Arc<[u64]>>,
     context: Arc<ScanContext>,
@@ -104,9 +106,9 @@ impl Rows {
         file_bytes: u64,
     ) -> Result<Self> {
         let Opened { metadata, columns, pieces } = opened;
-        let (waiting, numbered) = match picks {
-            Picks::Matching(row_groups) => (row_groups.into(), None),
-            Picks::Numbered(rows) => (row_groups_of(&metadata, &rows), Some(rows)),
+        let (waiting, filter_leaves, numbered) = match picks {
+            Picks::Matching(row_groups, filter_leaves) => (row_groups.into(), filter_leaves, None),
+            Picks::Numbered(rows) => (row_groups_of(&metadata, &rows), None, Some(rows)),
         };
         // The types come from the Parquet schema: what Arrow writers add would only vary them.
         let mut options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
@@ -114,11 +116,21 @@ impl Rows {
             options = guarded(|| options.with_virtual_columns(vec![row_number()]))?;
         }
         let metadata = guarded(|| ArrowReaderMetadata::try_new(metadata, options))?;
-        let predicate = (numbered.is_none() && context.restricts())
-            .then(|| RowPredicate::new(Arc::clone(&context.query), &columns, unreadable));
-        let output = output_columns(&columns, &context);
-        let open = VecDeque::new();
-        Ok(Self { metadata, columns, predicate, numbered, context, output, pieces, file_bytes, waiting, open })
+        let predicate =
+            (numbered.is_none() && context.restricts()).then(|| RowPredicate::new(&context, &columns, unreadable));
+        Ok(Self {
+            output: output_columns(&columns, &context),
+            metadata,
+            columns,
+            filter_leaves,
+            predicate,
+            numbered,
+            context,
+            pieces,
+            file_bytes,
+            waiting,
+            open: VecDeque::new(),
+        })
     }
 
     /// Takes every open row group as far as its bytes and its turn allow; yields what they want, by row group.
@@ -148,7 +160,7 @@ impl Rows {
                 // The decoder is asked again.
                 DecodeResult::Data(batch) if batch.num_rows() == 0 => {}
                 DecodeResult::Data(batch) => {
-                    group.ready = Some(rename(&batch, self.output.iter().map(|(_, name)| name.as_str()))?);
+                    group.ready = Some(renamed(&batch, self.output.iter().map(|(_, name)| name.as_str()))?);
                 }
                 DecodeResult::Finished => group.finished = true,
             }
@@ -191,7 +203,9 @@ impl Rows {
             }
             if let Some(predicate) = self.predicate.clone() {
                 let mask = ProjectionMask::roots(schema, predicate.roots().iter().copied());
-                let filter = ArrowPredicateFn::new(mask, move |batch| Ok(predicate.evaluate(&batch)));
+                let filter = ArrowPredicateFn::new(mask, move |batch| {
+                    predicate.evaluate(&batch).map_err(|error| ArrowError::ExternalError(error.into()))
+                });
                 builder = builder.with_row_filter(RowFilter::new(vec![Box::new(filter)]));
             }
             let mut decoder = builder.build()?;
@@ -207,7 +221,12 @@ impl Rows {
     fn selection(&self, row_group: usize) -> Option<RowSelection> {
         let metadata = self.metadata.metadata();
         match &self.numbered {
-            None => rows_that_might_match(&self.context.query, &self.columns.leaves(), metadata, row_group),
+            None => {
+                let leaves = self.columns.leaves();
+                let filter = self.context.filter.as_deref().zip(self.filter_leaves.as_ref());
+                let criteria = FileCriteria { query: &self.context.query, leaves: &leaves, filter };
+                rows_that_might_match(criteria, metadata, row_group)
+            }
             Some(numbered) => {
                 let group = row_range(metadata, row_group)?;
                 let first = numbered.partition_point(|row| *row < group.start);
@@ -316,18 +335,4 @@ fn row_groups_of(metadata: &ParquetMetaData, rows: &[u64]) -> VecDeque<usize> {
     (0..metadata.num_row_groups())
         .filter(|row_group| row_range(metadata, *row_group).is_some_and(|range| !range.is_empty() && holds(range)))
         .collect()
-}
-
-/// The batch under the table's names; what the reader adds behind them keeps its own.
-fn rename<'n>(batch: &RecordBatch, names: impl Iterator<Item = &'n str>) -> Result<RecordBatch> {
-    let mut names = names;
-    let renamed = |field: &FieldRef| match names.next() {
-        Some(name) => field.as_ref().clone().with_name(name),
-        None => field.as_ref().clone(),
-    };
-    let fields: Vec<Field> = batch.schema().fields().iter().map(renamed).collect();
-    let schema = Arc::new(ArrowSchema::new(fields));
-    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(schema, batch.columns().to_vec(), &options)
-        .map_err(|error| Error::internal("columns of a batch do not fit their names").caused_by(error))
 }

@@ -54,7 +54,8 @@ enum State {
 impl ListFiles {
     /// All data files, with the metrics of the columns that decide queries.
     pub fn all(catalog: &Catalog) -> Self {
-        Self::with_cover(catalog, Query::new(), Cover::All)
+        let columns = PlanColumns::of(catalog.metadata().schema());
+        Self::by(catalog, Criteria { query: Arc::default(), filter: None, cover: Cover::All, columns })
     }
 
     /// All data files, with the metrics of every column.
@@ -67,21 +68,16 @@ impl ListFiles {
     /// The data files that might hold an answer to `query`.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Invalid`] for an area the grid cannot place.
+    /// As [`Criteria::new`].
     pub fn matching(catalog: &Catalog, query: Query) -> Result<Self> {
-        let cover = match &query.area {
-            Some(area) => catalog.grid().query_cells(area)?,
-            None => Cover::All,
-        };
-        Ok(Self::with_cover(catalog, query, cover))
+        Ok(Self::by(catalog, Criteria::new(query, catalog.metadata().schema(), catalog.grid())?))
     }
 
-    fn with_cover(catalog: &Catalog, query: Query, cover: Cover) -> Self {
-        let columns = PlanColumns::of(catalog.metadata().schema());
+    fn by(catalog: &Catalog, criteria: Criteria) -> Self {
         Self {
             catalog: catalog.clone(),
-            wanted: columns.wanted(),
-            criteria: Criteria { query: Arc::new(query), cover, columns },
+            wanted: criteria.wanted(),
+            criteria,
             inflight: Inflight::default(),
             state: State::Start,
             manifests: Vec::new(),

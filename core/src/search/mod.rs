@@ -75,6 +75,11 @@ impl Search {
     pub fn summary(&self) -> ScanSummary {
         self.rows.summary()
     }
+
+    /// What is odd about the answer so far.
+    pub fn warnings(&self) -> Vec<String> {
+        self.rows.warnings()
+    }
 }
 
 impl Machine for Search {

@@ -125,6 +125,14 @@ impl Rows {
         summary
     }
 
+    /// What is odd about the answer so far: filtered properties that no column holds and no row looked at had.
+    pub fn warnings(&self) -> Vec<String> {
+        let missing = self.context.filter.iter().flat_map(|filter| filter.missing());
+        missing
+            .map(|name| format!("no column holds `{name}` and no item looked at has it: the filter took it for null"))
+            .collect()
+    }
+
     fn finish(&mut self) {
         self.summary = self.summary();
         self.stage = Stage::Done;

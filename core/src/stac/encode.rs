@@ -13,8 +13,9 @@ use serde_json::Value;
 
 use super::patch::{self, whole_number};
 use super::schema;
-use super::validate::{ValidItem, instant_of_item};
+use super::validate::ValidItem;
 use crate::iceberg::metadata::Schema;
+use crate::query::datetime::instant_of_item;
 use crate::{Error, Result, stac};
 
 /// Most JSON in one batch: Arrow's text columns hold 2 GiB.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::schema;
 use crate::error::ResultExt as _;
 use crate::geometry::{Shape, wkb};
-use crate::query::datetime::parse_instant;
+use crate::query::datetime::instant_of_item;
 use crate::{Error, Result, limits};
 
 /// Deepest nesting of an item: a patch adds levels of its own, and must still be within [`limits::DEPTH`].
@@ -163,17 +163,6 @@ fn instant(properties: &Map<String, Value>, name: &'static str) -> Result<Option
         }),
         Some(_) => Err(Error::invalid(format!("`properties.{name}` is not a string"))),
     }
-}
-
-/// An item's date-time in µs since 1970.
-///
-/// More is taken than RFC 3339 §5.6 allows, because whole archives write it: a space for the `T`, no offset (read as
-/// UTC, as the Python program does), and a date alone (its first instant). The text itself is kept as it is.
-pub(crate) fn instant_of_item(text: &str) -> Result<i64> {
-    let text = text.replacen(' ', "T", 1);
-    parse_instant(&text)
-        .or_else(|error| parse_instant(&format!("{text}Z")).map_err(|_| error))
-        .or_else(|error| parse_instant(&format!("{text}T00:00:00Z")).map_err(|_| error))
 }
 
 fn footprint(geometry: &Value) -> Result<(Shape, Vec<u8>, Option<[f64; 4]>)> {

@@ -8,8 +8,9 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::hash_index::{IdHash, hash_id};
 use crate::Result;
+use crate::query::datetime::instant_of_item;
 use crate::scan::predicate::{Instants, Texts};
-use crate::stac::validate::{ValidItem, instant_of_item};
+use crate::stac::validate::ValidItem;
 use crate::stac::{decode_items, schema};
 
 /// The Python program keeps instants to the millisecond, so versions are told apart to the millisecond.

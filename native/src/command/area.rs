@@ -1,15 +1,16 @@
-//! The flags that say where and when, as a query.
+//! The flags that say where, when and by what, as a query.
 
 use std::fs;
 use std::io::Read as _;
 
+use earthcatalog_core::cql2::Expression;
 use earthcatalog_core::geometry::Shape;
 use earthcatalog_core::query::{Query, TemporalRule};
 use earthcatalog_core::{Error, ErrorKind, Result, limits};
 use serde_json::{Value, json};
 
 use super::Failure;
-use crate::cli::{Area, TemporalArgument, Time};
+use crate::cli::{Area, Filter, TemporalArgument, Time};
 
 /// Largest file taken for `--intersects`: a million points with room to spare.
 const FILE_BYTES: u64 = 256 << 20;
@@ -27,6 +28,13 @@ pub(super) fn query(area: &Area, time: &Time) -> Result<Query, Failure> {
         query = query.datetime(datetime).map_err(Failure::of_flag("--datetime"))?;
     }
     Ok(query)
+}
+
+/// The query with what `--filter` says.
+pub(super) fn filtered(query: Query, filter: &Filter) -> Result<Query, Failure> {
+    let Some(text) = &filter.filter else { return Ok(query) };
+    let filter = read_if_file(text).and_then(|text| Expression::parse(text.trim_start_matches('\u{feff}')));
+    Ok(query.filter(filter.map_err(Failure::of_flag("--filter"))?))
 }
 
 /// The shape of `--bbox` or `--intersects`, if one was given.

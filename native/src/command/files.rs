@@ -8,7 +8,7 @@ use crate::cli::{Common, Files};
 use crate::report::Out;
 
 pub(super) async fn run(arguments: Files, common: &Common) -> Result<Exit, Failure> {
-    let query = area::query(&arguments.area, &arguments.time)?;
+    let query = area::filtered(area::query(&arguments.area, &arguments.time)?, &arguments.filter)?;
     let opened = Opened::open(&arguments.catalog, common).await?;
     let (files, _) = read::list_files(&opened.driver, &opened.catalog, Some(query)).await?;
     let mut out = Out::new();

@@ -30,6 +30,7 @@ impl Explained<'_> {
             "count": self.items,
             "plan": plan,
             "scan": scan,
+            "warnings": self.report.warnings,
             "requests": requests.requests,
             "bytes": requests.bytes,
             "round_trips": requests.round_trips,

@@ -44,6 +44,9 @@ pub(super) async fn run(arguments: Search, common: &Common) -> Result<Exit, Fail
     if let Some(warning) = plan::warning(&report.scan) {
         say(&warning);
     }
+    for warning in &report.warnings {
+        say(&format!("warning: {warning}"));
+    }
     if arguments.explain && !common.json {
         say(explained.table().trim_end());
     }
@@ -51,7 +54,7 @@ pub(super) async fn run(arguments: Search, common: &Common) -> Result<Exit, Fail
 }
 
 fn query(arguments: &Search) -> Result<Query, Failure> {
-    let mut query = area::query(&arguments.area, &arguments.time)?;
+    let mut query = area::filtered(area::query(&arguments.area, &arguments.time)?, &arguments.filter)?;
     if !arguments.ids.is_empty() {
         query = query.ids(arguments.ids.iter().cloned());
     }
