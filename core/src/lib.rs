@@ -15,6 +15,7 @@
 pub mod catalog;
 pub mod cql2;
 pub mod error;
+pub mod export;
 pub mod geometry;
 pub mod grid;
 pub mod iceberg;

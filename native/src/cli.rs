@@ -213,20 +213,28 @@ pub(crate) enum TemporalArgument {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Formats:
-  ndjson   one item a line (default)
-  geojson  a FeatureCollection
-  json     a STAC ItemCollection (default with --json)
-  csv      id,collection,datetime,start_datetime,end_datetime,west,south,east,north, and href with --asset
-  url      the href of one asset a line: --asset KEY, else `data`
+  ndjson      one item a line (default)
+  geojson     a FeatureCollection
+  json        a STAC ItemCollection (default with --json)
+  csv         id,collection,datetime,start_datetime,end_datetime,west,south,east,north, href with --asset, then a
+              column for each property that the catalog has one for
+  url         the href of one asset a line: --asset KEY, else `data`
+  arrow       an Arrow IPC stream of the catalog's columns; a file that ends in .arrow is an Arrow IPC file
+  geoparquet  a file of the STAC GeoParquet specification
 
-With --json, --count prints {\"count\": N}, --estimate {\"atMost\": N}, and --explain the plan instead of the items.
+With -o, the format is that of the file's ending unless --format says otherwise, and the file is there when all of it
+is: .ndjson .jsonl .geojson .json .csv .txt .arrow .arrows .feather .parquet
+
+With --json, --count prints {\"count\": N}, --estimate {\"atMost\": N}, and --explain the plan instead of the items, or
+beside a file.
 
 Examples:
   earthcatalog search catalog --bbox=-60,60,-40,70 --datetime 2020-06/2020-09 -n 10
   earthcatalog search catalog --intersects @area.geojson --count --explain
   earthcatalog search catalog --intersects @area.geojson --sortby -datetime -n 10 --fields id,properties.datetime
   earthcatalog search catalog --filter \"eo:cloud_cover < 10 AND platform LIKE 'sentinel-2%'\"
-  earthcatalog search catalog --ids A,B --format url --asset thumbnail | xargs -n 1 curl -O")]
+  earthcatalog search catalog --ids A,B --format url --asset thumbnail | xargs -n 1 curl -O
+  earthcatalog search catalog --datetime 2020 -o items.parquet")]
 pub(crate) struct Search {
     /// The catalog to read.
     pub(crate) catalog: String,
@@ -251,24 +259,27 @@ pub(crate) struct Search {
     /// At most so many items.
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) max_items: Option<u64>,
-    /// How items are printed [default: ndjson].
+    /// How items are written [default: by the ending of FILE, or ndjson].
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
+    /// Write to a file, or to an object of a store, instead of stdout; `-` is stdout.
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub(crate) output: Option<String>,
     /// The asset whose href is printed by url and csv.
     #[arg(long, value_name = "KEY")]
     pub(crate) asset: Option<String>,
     /// Print how many items there are instead of the items.
-    #[arg(long, conflicts_with_all = ["format", "asset"])]
+    #[arg(long, conflicts_with_all = ["format", "asset", "output"])]
     pub(crate) count: bool,
     /// Print a number that the items do not exceed, from metadata alone: an item counts once for each of its cells.
-    #[arg(long, conflicts_with_all = ["format", "asset", "count", "explain"])]
+    #[arg(long, conflicts_with_all = ["format", "asset", "count", "explain", "output"])]
     pub(crate) estimate: bool,
     /// Say what was read and what was skipped: a table on stderr, or JSON on stdout with --json.
     #[arg(long)]
     pub(crate) explain: bool,
 }
 
-/// How items are printed.
+/// How items are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// One item a line.
@@ -277,10 +288,14 @@ pub(crate) enum Format {
     Geojson,
     /// A STAC `ItemCollection`.
     Json,
-    /// Fixed columns.
+    /// A row for each item.
     Csv,
     /// The href of one asset a line.
     Url,
+    /// An Arrow IPC stream.
+    Arrow,
+    /// A STAC `GeoParquet` file.
+    Geoparquet,
 }
 
 /// Arguments of `files`.

@@ -23,5 +23,6 @@ pub mod sample;
 pub mod snapshot;
 pub mod source;
 mod spill;
+pub mod spool;
 pub mod store;
 pub mod trial;

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use earthcatalog_core::catalog::hash_index::UniqueItems;
 use earthcatalog_core::catalog::{Catalog, Open, OpenOptions};
+use earthcatalog_core::export::{Export, Piece};
 use earthcatalog_core::plan::PlanSummary;
 use earthcatalog_core::query::Query;
 use earthcatalog_core::reads::{RequestLog, Sent};
@@ -58,6 +59,25 @@ pub async fn search(
     on_item: impl FnMut(Value) -> Result<ControlFlow<()>>,
 ) -> Result<SearchReport> {
     drive_search(driver, Search::new(catalog, query)?, on_item).await
+}
+
+/// Hands the bytes of an export to `on_piece`, in order, until that breaks.
+///
+/// # Errors
+/// Those of reading and writing, and `on_piece`'s.
+pub async fn export(
+    driver: &Driver,
+    export: &mut Export,
+    on_piece: impl FnMut(Piece) -> Result<ControlFlow<()>>,
+) -> Result<SearchReport> {
+    let reads = driver.run(export, on_piece).await?;
+    Ok(SearchReport {
+        plan: export.plan().cloned().unwrap_or_default(),
+        scan: export.summary(),
+        requests: reads.log(),
+        sent: reads.list().to_vec(),
+        warnings: export.warnings(),
+    })
 }
 
 /// How many items match `query`.

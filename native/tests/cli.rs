@@ -153,8 +153,9 @@ fn every_format_holds_the_same_items() {
         assert_eq!(ids(collection["features"].as_array().unwrap()), all);
     }
     let rows = place.run(&["search", "catalog", "--format", "csv", "--ids", "c"]).succeeded();
-    let header = "id,collection,datetime,start_datetime,end_datetime,west,south,east,north";
-    assert_eq!(rows.lines(), [header, "c,things,2020-06-01T12:00:00Z,,,10.0,47.0,10.25,47.25"]);
+    let [header, row] = rows.lines()[..] else { panic!("{}", rows.stdout) };
+    assert!(header.starts_with("id,collection,datetime,start_datetime,end_datetime,west,south,east,north,"));
+    assert!(row.starts_with("c,things,2020-06-01T12:00:00Z,,,10.0,47.0,10.25,47.25,one,"), "{row}");
     let urls = place.run(&["search", "catalog", "--format", "url"]).succeeded();
     assert_eq!(urls.lines().len(), 3);
     assert!(urls.lines().contains(&"https://example.com/a.nc"));

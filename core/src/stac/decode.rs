@@ -4,17 +4,16 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
 use serde_json::{Map, Value, json};
 
-use super::json_column::{byte_strings, json_values, texts};
+use super::json_column::{
+    PROJECTED_GEOMETRY, byte_strings, field_values, geometries, is_json_text, json_values, parsed as parse, texts,
+};
 use super::{patch, schema};
 use crate::error::ResultExt as _;
-use crate::geometry::wkb;
 use crate::query::Fields;
 use crate::{Error, Result};
 
 /// What an item without a `stac_version` column is taken for: the one version that the Python program writes.
 const STAC_VERSION: &str = "1.1.0";
-/// A property that `stac-geoparquet` stores as WKB.
-const PROJECTED_GEOMETRY: &str = "proj:geometry";
 
 /// The items of a batch's rows.
 ///
@@ -53,8 +52,10 @@ fn decode_wanted(batch: &RecordBatch, wanted: impl Fn(&str) -> bool) -> Result<V
         (schema::ASSETS, json!({})),
         (schema::COLLECTION, Value::Null),
     ] {
-        let values = match batch.column_by_name(name) {
-            Some(column) if name != "properties" => top_level_values(name, column).context("column", name)?,
+        let values = match (batch.column_by_name(name), batch.schema_ref().field_with_name(name)) {
+            _ if name == "properties" => Vec::new(),
+            (Some(column), Ok(field)) if is_json_text(field) => field_values(field, column).context("column", name)?,
+            (Some(column), _) => top_level_values(name, column).context("column", name)?,
             _ => Vec::new(),
         };
         top_level.push((name, values, default));
@@ -136,19 +137,6 @@ fn parsed(column: &ArrayRef) -> Result<Vec<Value>> {
     texts.into_iter().map(parse).collect()
 }
 
-fn parse(text: Option<&str>) -> Result<Value> {
-    let Some(text) = text else { return Ok(Value::Null) };
-    serde_json::from_str(text).map_err(|error| Error::corrupt("not JSON").caused_by(error))
-}
-
-fn geometries(column: &ArrayRef) -> Result<Vec<Value>> {
-    if let DataType::Null = column.data_type() {
-        return Ok(vec![Value::Null; column.len()]);
-    }
-    let bytes = byte_strings(column)?.into_iter();
-    bytes.map(|bytes| bytes.map_or(Ok(Value::Null), wkb::decode_to_geojson)).collect()
-}
-
 /// The Python program writes one member for each asset of the file, null where an item lacks it.
 fn without_null_members(mut assets: Value) -> Value {
     if let Value::Object(members) = &mut assets {
@@ -177,7 +165,7 @@ fn properties(batch: &RecordBatch) -> Result<Vec<Map<String, Value>>> {
     }
     for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
         let Some(property) = schema::property_column(field.name()) else { continue };
-        let values = property_values(property, column).context("column", property)?;
+        let values = field_values(field, column).context("column", property)?;
         for (row, value) in rows.iter_mut().zip(values) {
             if !value.is_null() {
                 row.insert(property.to_owned(), value);

@@ -61,7 +61,7 @@ fn bounds(rows: &RecordBatch) -> Result<Option<[f64; 4]>> {
 }
 
 /// The type of an ISO WKB geometry as GeoParquet writes it: `Polygon`, `Polygon Z`.
-fn geometry_type(wkb: &[u8]) -> Option<&'static str> {
+pub(crate) fn geometry_type(wkb: &[u8]) -> Option<&'static str> {
     const NAMES: [(&str, &str); 7] = [
         ("Point", "Point Z"),
         ("LineString", "LineString Z"),

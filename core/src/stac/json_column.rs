@@ -1,5 +1,7 @@
 //! Arrow arrays as JSON values, one for each row; null where the row has none.
 
+use std::collections::HashMap;
+
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{
     ArrowPrimitiveType, Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
@@ -7,12 +9,18 @@ use arrow_array::types::{
     UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef};
-use arrow_schema::{DataType, TimeUnit};
+use arrow_schema::{DataType, Field, TimeUnit};
 use serde_json::{Map, Number, Value};
 
+use crate::geometry::wkb;
 use crate::query::datetime::format_instant;
 use crate::{Error, Result, limits};
 
+/// Where a field names its extension type, and that of JSON text.
+const EXTENSION_NAME: &str = "ARROW:extension:name";
+const JSON_TEXT: &str = "arrow.json";
+/// The property, also of assets, that the STAC GeoParquet specification stores as WKB.
+pub(crate) const PROJECTED_GEOMETRY: &str = "proj:geometry";
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 /// 0000-01-01T00:00:00Z and the last microsecond of year 9999: what RFC 3339 can write.
 const INSTANTS: std::ops::RangeInclusive<i64> = -62_167_219_200_000_000..=253_402_300_799_999_999;
@@ -59,6 +67,46 @@ fn values_at(array: &dyn Array, depth: usize) -> Result<Vec<Value>> {
         DataType::Dictionary(..) => dictionary(array, depth),
         _ => numbers(array),
     }
+}
+
+/// The values of a column whose field tells what the array does not: that texts are JSON, that bytes are a geometry.
+pub(super) fn field_values(field: &Field, array: &dyn Array) -> Result<Vec<Value>> {
+    field_values_at(field, array, 0)
+}
+
+fn field_values_at(field: &Field, array: &dyn Array, depth: usize) -> Result<Vec<Value>> {
+    if is_json_text(field) {
+        return texts(array)?.into_iter().map(parsed).collect();
+    }
+    if field.name() == PROJECTED_GEOMETRY && byte_strings(array).is_ok() {
+        return geometries(array);
+    }
+    values_at(array, depth)
+}
+
+/// Whether the texts of a field are JSON.
+pub(super) fn is_json_text(field: &Field) -> bool {
+    field.metadata().get(EXTENSION_NAME).is_some_and(|name| name == JSON_TEXT)
+}
+
+/// JSON text as the value it says.
+pub(super) fn parsed(text: Option<&str>) -> Result<Value> {
+    let Some(text) = text else { return Ok(Value::Null) };
+    serde_json::from_str(text).map_err(|error| Error::corrupt("not JSON").caused_by(error))
+}
+
+/// What a field whose texts are JSON says of itself (Arrow, Canonical Extension Types).
+pub(crate) fn json_text_metadata() -> HashMap<String, String> {
+    HashMap::from([(EXTENSION_NAME.to_owned(), JSON_TEXT.to_owned())])
+}
+
+/// WKB as GeoJSON.
+pub(super) fn geometries(array: &dyn Array) -> Result<Vec<Value>> {
+    if let DataType::Null = array.data_type() {
+        return Ok(vec![Value::Null; array.len()]);
+    }
+    let bytes = byte_strings(array)?.into_iter();
+    bytes.map(|bytes| bytes.map_or(Ok(Value::Null), wkb::decode_to_geojson)).collect()
 }
 
 /// The texts of a string column of any of Arrow's layouts.
@@ -158,10 +206,10 @@ fn lists<E>(
 fn objects(array: &dyn Array, depth: usize) -> Result<Vec<Value>> {
     let array = array.as_struct();
     let mut rows = vec![Map::new(); array.len()];
-    for (name, column) in array.column_names().into_iter().zip(array.columns()) {
-        for (row, value) in rows.iter_mut().zip(values_at(column, depth + 1)?) {
+    for (field, column) in array.fields().iter().zip(array.columns()) {
+        for (row, value) in rows.iter_mut().zip(field_values_at(field, column, depth + 1)?) {
             if !value.is_null() {
-                row.insert(name.to_owned(), value);
+                row.insert(field.name().clone(), value);
             }
         }
     }

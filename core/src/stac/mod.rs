@@ -8,13 +8,11 @@ pub mod arrow;
 pub mod decode;
 #[cfg(feature = "write")]
 pub mod encode;
-#[cfg(feature = "write")]
 pub mod geoparquet;
 pub(crate) mod instants;
 pub(crate) mod json_column;
 pub mod patch;
 pub mod schema;
-#[cfg(feature = "write")]
 pub mod validate;
 
 pub use decode::decode_items;
@@ -22,5 +20,4 @@ pub use decode::decode_items;
 pub use encode::encode_items;
 #[cfg(feature = "write")]
 pub(crate) use patch::whole_number;
-#[cfg(feature = "write")]
 pub use validate::ValidItem;

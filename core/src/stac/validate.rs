@@ -191,7 +191,7 @@ fn stretch(bounds: &mut [f64; 4], x: f64, y: f64) {
 }
 
 /// Calls `visit` with each position of a geometry.
-fn positions<'a>(geometry: &'a Value, visit: &mut impl FnMut(&'a [Value])) {
+pub(crate) fn positions<'a>(geometry: &'a Value, visit: &mut impl FnMut(&'a [Value])) {
     fn walk<'a>(value: &'a Value, visit: &mut impl FnMut(&'a [Value])) {
         match value.as_array().map(Vec::as_slice) {
             Some(position @ [Value::Number(_), ..]) => visit(position),
@@ -207,7 +207,8 @@ fn positions<'a>(geometry: &'a Value, visit: &mut impl FnMut(&'a [Value])) {
     }
 }
 
-fn three_dimensional(geometry: &Value) -> bool {
+/// Whether every position has a height.
+pub(crate) fn three_dimensional(geometry: &Value) -> bool {
     let mut all = true;
     positions(geometry, &mut |position| all &= position.len() >= 3);
     all
@@ -215,7 +216,7 @@ fn three_dimensional(geometry: &Value) -> bool {
 
 /// The geometry as WKB can say it, so that others' readers take it: every ring closed, every position of the same
 /// dimension, none beyond the poles, no members but `type` and `coordinates`.
-fn plain_geometry(geometry: &Value, three_dimensional: bool) -> Option<Value> {
+pub(crate) fn plain_geometry(geometry: &Value, three_dimensional: bool) -> Option<Value> {
     let kind = geometry.get("type")?.as_str()?;
     let mut plain = Map::new();
     plain.insert("type".into(), kind.into());

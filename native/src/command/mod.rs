@@ -14,7 +14,7 @@ mod index;
 mod info;
 mod ingest;
 mod init;
-mod items;
+mod output;
 mod plan;
 mod repair;
 mod sample;

@@ -1,36 +1,45 @@
-//! `search`: finds items and prints them.
+//! `search`: finds items and writes them.
 
 use std::ops::ControlFlow;
 use std::time::Instant;
 
 use earthcatalog::read::{self, SearchReport};
+use earthcatalog::spool::FileSpool;
+use earthcatalog_core::export::{Export, ExportOptions};
 use earthcatalog_core::query::{Fields, Query};
 use serde_json::json;
 
-use super::items::Printer;
+use super::output::{self, Output};
 use super::plan::Explained;
 use super::{Exit, Failure, Opened, area, plan};
-use crate::cli::{Common, Format, Search};
-use crate::report::{Out, say};
+use crate::cli::{Common, Search};
+use crate::report::{Bar, Out, say};
 
 pub(super) async fn run(arguments: Search, common: &Common) -> Result<Exit, Failure> {
     let query = query(&arguments)?;
+    let place = arguments.output.as_deref();
+    let format = output::format(arguments.format, place, common.json)?;
     let started = Instant::now();
     let opened = Opened::open(&arguments.catalog, common).await?;
-    let mut out = Out::new();
     if arguments.estimate {
-        return estimate(&opened, query, common, &mut out).await;
+        return estimate(&opened, query, common).await;
     }
-    let mut printer = None;
-    let (count, report) = if arguments.count || (common.json && arguments.explain) {
-        let report = read::count(&opened.driver, &opened.catalog, query).await?;
-        (report.scan.items, report)
+    let mut remarks = Vec::new();
+    // Items and the plan are not printed on one stdout.
+    let to_stdout = place.is_none_or(|place| place == "-");
+    let report = if arguments.count || (common.json && arguments.explain && to_stdout) {
+        read::count(&opened.driver, &opened.catalog, query).await?
     } else {
-        let format = arguments.format.unwrap_or(if common.json { Format::Json } else { Format::Ndjson });
-        let printer = printer.insert(Printer::new(format, arguments.asset));
-        print(&opened, query, printer, &mut out).await?
+        let spool: Box<FileSpool> = Box::default();
+        let options = ExportOptions { asset: arguments.asset, spool: Some(spool) };
+        let mut export = Export::new(&opened.catalog, query, format, options)?;
+        let report = write(&opened, &mut export, Output::open(place)?).await?;
+        remarks = export.remarks();
+        report
     };
+    let count = report.scan.items;
     let explained = Explained { report: &report, opening: opened.requests, items: count, took: started.elapsed() };
+    let mut out = Out::new();
     match (common.json, arguments.explain, arguments.count) {
         (true, true, _) => out.json(&explained.json())?,
         (true, false, true) => out.json(&json!({ "count": count }))?,
@@ -38,8 +47,8 @@ pub(super) async fn run(arguments: Search, common: &Common) -> Result<Exit, Fail
         (_, _, false) => {}
     }
     out.flush()?;
-    if let Some(remark) = printer.and_then(|printer| printer.remark()) {
-        say(&remark);
+    for remark in &remarks {
+        say(remark);
     }
     if let Some(warning) = plan::warning(&report.scan) {
         say(&warning);
@@ -74,10 +83,11 @@ fn query(arguments: &Search) -> Result<Query, Failure> {
 }
 
 /// Prints a number of items that is surely not exceeded: the rows of the files that would be read.
-async fn estimate(opened: &Opened, query: Query, common: &Common, out: &mut Out) -> Result<Exit, Failure> {
+async fn estimate(opened: &Opened, query: Query, common: &Common) -> Result<Exit, Failure> {
     let most = query.max_items;
     let (_, plan) = read::list_files(&opened.driver, &opened.catalog, Some(query)).await?;
     let at_most = most.map_or(plan.rows_upper_bound, |most| most.min(plan.rows_upper_bound));
+    let mut out = Out::new();
     if common.json {
         out.json(&json!({ "atMost": at_most }))?;
     } else {
@@ -87,21 +97,19 @@ async fn estimate(opened: &Opened, query: Query, common: &Common, out: &mut Out)
     Ok(Exit::Done)
 }
 
-async fn print(
-    opened: &Opened,
-    query: Query,
-    printer: &mut Printer,
-    out: &mut Out,
-) -> Result<(u64, SearchReport), Failure> {
-    let mut count = 0;
+/// Writes all pieces, and makes the file visible when it is whole.
+async fn write(opened: &Opened, export: &mut Export, mut output: Output) -> Result<SearchReport, Failure> {
     let mut failure = None;
-    out.text(&printer.head()?)?;
-    let report = read::search(&opened.driver, &opened.catalog, query, |item| {
-        count += 1;
-        match out.text(&printer.item(&item)?) {
+    // On stdout the items tell of themselves.
+    let mut progress = (!output.is_stdout()).then(|| Bar::new("items", None));
+    let report = read::export(&opened.driver, export, |piece| {
+        if let Some(progress) = &mut progress {
+            progress.set(piece.items);
+        }
+        match output.write(&piece.bytes) {
             Ok(()) => Ok(ControlFlow::Continue(())),
             Err(error) => {
-                failure = Some(Failure::from(error));
+                failure = Some(error);
                 Ok(ControlFlow::Break(()))
             }
         }
@@ -110,6 +118,6 @@ async fn print(
     if let Some(failure) = failure {
         return Err(failure);
     }
-    out.text(&printer.tail())?;
-    Ok((count, report))
+    output.finish(&opened.driver.stores).await?;
+    Ok(report)
 }
