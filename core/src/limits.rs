@@ -36,3 +36,5 @@ pub const FILTER_BYTES: usize = 4 << 20;
 pub const FILTER_NODES: usize = 100_000;
 /// Deepest nesting of a filter: it is read, planned and judged by descent.
 pub const FILTER_DEPTH: usize = 100;
+/// Most different properties that a filter names.
+pub const FILTER_PROPERTIES: usize = 256;

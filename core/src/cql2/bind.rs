@@ -13,7 +13,7 @@ use crate::geometry::Shape;
 use crate::iceberg::metadata::Schema;
 use crate::property::{Property, Scalar};
 use crate::stac::schema;
-use crate::{Error, Result};
+use crate::{Error, Result, limits};
 
 /// A filter that can judge the rows of one table.
 #[derive(Clone, Debug)]
@@ -119,7 +119,7 @@ impl Binder<'_> {
                 self.value(expression)
             }
             Expression::Function(name, _) => Err(unknown(name)),
-            other => Err(Error::invalid(format!("a filter is true or false, which `{other}` is not"))),
+            other => Err(misplaced(other, "a filter is true or false, and this is not")),
         }
     }
 
@@ -150,6 +150,10 @@ impl Binder<'_> {
             }
             return Ok(known);
         }
+        if self.properties.len() >= limits::FILTER_PROPERTIES {
+            let most = limits::FILTER_PROPERTIES;
+            return Err(Error::invalid(format!("a filter names at most {most} different properties")));
+        }
         self.properties.push(Used { property, valued, seen: Arc::default() });
         Ok(self.properties.len() - 1)
     }
@@ -171,9 +175,8 @@ impl Binder<'_> {
                 value => Ok(Node::IsNull(Box::new(self.value(value)?))),
             },
             (Operator::Between, [value, least, most]) => {
-                let value = self.value(value)?;
-                let least = compare(Comparison::GreaterOrEqual, value.clone(), self.value(least)?);
-                Ok(Node::All(vec![least, compare(Comparison::LessOrEqual, value, self.value(most)?)]))
+                let sides = [self.value(value)?, self.value(least)?, self.value(most)?];
+                Ok(Node::Between(Box::new(sides)))
             }
             (Operator::In, [value, Expression::Array(values)]) => self.one_of(value, values),
             (Operator::Like, [value, pattern]) => {
@@ -224,7 +227,7 @@ impl Binder<'_> {
                 constants.sort();
                 Ok(Node::In(Box::new(value), constants))
             }
-            _ => Ok(Node::Any(values.into_iter().map(|one| compare(Comparison::Equal, value.clone(), one)).collect())),
+            _ => Ok(Node::OneOf(Box::new(value), values)),
         }
     }
 
@@ -297,7 +300,7 @@ fn folded(node: Node, expression: &Expression) -> Result<Node> {
         return Ok(node);
     }
     let value = Rows::none().value(&node, 0);
-    value.map(Node::Constant).ok_or_else(|| Error::invalid(format!("`{expression}` has no value")))
+    value.map(Node::Constant).ok_or_else(|| misplaced(expression, "this has no value"))
 }
 
 fn unknown(name: &str) -> Error {

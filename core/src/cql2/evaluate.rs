@@ -28,6 +28,10 @@ pub(super) enum Node {
     All(Vec<Node>),
     Any(Vec<Node>),
     Compare(Comparison, Box<[Node; 2]>),
+    /// A value between two.
+    Between(Box<[Node; 3]>),
+    /// Among any values.
+    OneOf(Box<Node>, Vec<Node>),
     /// Among texts or among numbers, sorted.
     In(Box<Node>, Vec<Scalar>),
     IsNull(Box<Node>),
@@ -117,6 +121,8 @@ impl Node {
             }
             Self::All(links) | Self::Any(links) => links.iter().all(Self::is_constant),
             Self::Compare(_, two) | Self::Arithmetic(_, two) => two.iter().all(Self::is_constant),
+            Self::Between(three) => three.iter().all(Self::is_constant),
+            Self::OneOf(value, values) => value.is_constant() && values.iter().all(Self::is_constant),
             Self::LikeValue(value, pattern) => value.is_constant() && pattern.is_constant(),
             Self::Spatial(_, places) => places.iter().all(|place| matches!(place, Place::Shape(_))),
             Self::Temporal(_, spans) => spans.iter().all(|span| match span {
@@ -260,19 +266,27 @@ impl<'b> Rows<'b> {
                 let [left, right] = sides.each_ref().map(|side| self.column(side));
                 self.each(|row| Some(comparison.holds(compare(left.at(row)?, right.at(row)?)?)))
             }
+            Node::Between(sides) => {
+                let [value, least, most] = sides.each_ref().map(|side| self.column(side));
+                self.each(|row| {
+                    let above = || Some(compare(value.at(row)?, least.at(row)?)?.is_ge());
+                    let below = || Some(compare(value.at(row)?, most.at(row)?)?.is_le());
+                    decided([above(), below()].into_iter(), false)
+                })
+            }
+            Node::OneOf(value, values) => {
+                let column = self.column(value);
+                let values: Vec<Column<'_>> = values.iter().map(|one| self.column(one)).collect();
+                self.each(|row| {
+                    let equal = |one: &Column<'_>| Some(compare(column.at(row)?, one.at(row)?)?.is_eq());
+                    decided(values.iter().map(equal), true)
+                })
+            }
             Node::In(value, values) => {
                 let column = self.column(value);
                 self.each(|row| one_of(column.at(row)?, values))
             }
-            Node::IsNull(value) => match **value {
-                Node::Property(position) if Some(position) == self.footprint => {
-                    self.each(|row| Some(self.footprints.get(row).copied().flatten().is_none()))
-                }
-                ref value => {
-                    let column = self.column(value);
-                    self.each(|row| Some(column.at(row).is_none()))
-                }
-            },
+            Node::IsNull(value) => self.nulls(value),
             Node::Like(value, pattern) => {
                 let column = self.column(value);
                 self.each(|row| if let View::Text(text) = column.at(row)? { Some(pattern.matches(text)) } else { None })
@@ -305,6 +319,16 @@ impl<'b> Rows<'b> {
                 self.each(|row| if let View::Boolean(value) = column.at(row)? { Some(value) } else { None })
             }
         }
+    }
+
+    fn nulls(&self, node: &Node) -> Vec<Option<bool>> {
+        if let Node::Property(position) = node
+            && Some(*position) == self.footprint
+        {
+            return self.each(|row| Some(self.footprints.get(row).copied().flatten().is_none()));
+        }
+        let column = self.column(node);
+        self.each(|row| Some(column.at(row).is_none()))
     }
 
     fn each(&self, row: impl Fn(usize) -> Option<bool>) -> Vec<Option<bool>> {
@@ -402,24 +426,25 @@ impl<'b> Rows<'b> {
     }
 }
 
-fn one_of(value: View<'_>, values: &[Scalar]) -> Option<bool> {
-    let found = |compare: &dyn Fn(View<'_>) -> Option<Ordering>| {
-        let mut known = true;
-        for one in values {
-            match compare(View::of(one)) {
-                Some(Ordering::Equal) => return Some(true),
-                Some(_) => {}
-                None => known = false,
-            }
+/// A conjunction, which a false one decides, or a disjunction, which a true one decides.
+fn decided(links: impl Iterator<Item = Option<bool>>, decisive: bool) -> Option<bool> {
+    let mut known = true;
+    for link in links {
+        if link == Some(decisive) {
+            return link;
         }
-        known.then_some(false)
-    };
+        known &= link.is_some();
+    }
+    known.then_some(!decisive)
+}
+
+fn one_of(value: View<'_>, values: &[Scalar]) -> Option<bool> {
     match (value, values.first()) {
         (View::Text(_), Some(Scalar::Text(_)))
         | (View::Long(_) | View::Double(_), Some(Scalar::Long(_) | Scalar::Double(_))) => {
             let at = values.binary_search_by(|one| compare(View::of(one), value).unwrap_or(Ordering::Less));
             Some(at.is_ok())
         }
-        _ => found(&|one| compare(value, one)),
+        _ => decided(values.iter().map(|one| Some(compare(value, View::of(one))?.is_eq())), true),
     }
 }

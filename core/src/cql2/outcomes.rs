@@ -136,6 +136,16 @@ fn outcomes(node: &Node, facts: &Facts) -> Outcomes {
             let [left, right] = sides.each_ref().map(|side| range(side, facts));
             compared(*comparison, &left, &right)
         }
+        Node::Between(sides) => {
+            let [value, least, most] = sides.each_ref().map(|side| range(side, facts));
+            let above = compared(Comparison::GreaterOrEqual, &value, &least);
+            above.with(compared(Comparison::LessOrEqual, &value, &most))
+        }
+        Node::OneOf(value, values) => {
+            let value = range(value, facts);
+            let unequal = |one: &Node| compared(Comparison::Equal, &value, &range(one, facts)).negated();
+            values.iter().fold(TRUE, |none, one| none.with(unequal(one))).negated()
+        }
         Node::In(value, values) => one_of(&range(value, facts), values),
         Node::IsNull(value) => match range(value, facts) {
             Range::Null => TRUE,

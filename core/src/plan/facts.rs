@@ -130,7 +130,8 @@ impl FilterLeaves {
             if !is_value(descriptor) {
                 return Kept::Somewhere;
             }
-            let complete = entry.metrics.get(&column.field_id).is_some_and(|metrics| metrics.null_count.is_some());
+            let counted = entry.metrics.get(&column.field_id).is_some_and(|metrics| metrics.null_count.is_some());
+            let complete = counted && property.is_item_property();
             let doubles = matches!(descriptor.physical_type(), PhysicalType::FLOAT | PhysicalType::DOUBLE);
             Kept::Leaf { leaf, complete, doubles }
         };
@@ -150,6 +151,13 @@ impl FilterLeaves {
             Kept::Leaf { leaf, complete, .. } if *complete || !patched => Some(*leaf),
             _ => None,
         }
+    }
+
+    /// Whether a row's patch can say of a property what its columns do not.
+    #[must_use]
+    pub fn wants_patches(&self, filter: &Filter) -> bool {
+        let complete = |kept: &Kept| matches!(kept, Kept::Leaf { complete: true, .. });
+        filter.properties().zip(&self.columns).any(|(property, kept)| property.patched() && !complete(kept))
     }
 
     /// What is known of rows whose patches may be `patched`, from the bounds of leaves.

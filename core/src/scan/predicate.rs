@@ -9,6 +9,7 @@ use arrow_schema::{Field, FieldRef, Schema as ArrowSchema};
 
 use crate::cql2::Filter;
 use crate::geometry::Shape;
+use crate::plan::facts::FilterLeaves;
 use crate::property::Property;
 use crate::query::Query;
 use crate::query::datetime::parse_instant;
@@ -44,8 +45,14 @@ enum Wanted {
 }
 
 impl RowPredicate {
-    /// The predicate of a search over a file with `columns`; `unreadable` counts footprints that cannot be read.
-    pub fn new(context: &ScanContext, columns: &FileColumns, unreadable: Arc<AtomicU64>) -> Self {
+    /// The predicate of a search over a file with `columns`, where `kept` is where it keeps what the filter names;
+    /// `unreadable` counts footprints that cannot be read.
+    pub fn new(
+        context: &ScanContext,
+        columns: &FileColumns,
+        kept: Option<&FilterLeaves>,
+        unreadable: Arc<AtomicU64>,
+    ) -> Self {
         let (query, filter) = (Arc::clone(&context.query), context.filter.clone());
         let (time, area) = (query.datetime.is_some(), query.area.is_some());
         let uses = [
@@ -59,6 +66,9 @@ impl RowPredicate {
         let mut roots: Vec<usize> =
             uses.iter().filter(|(_, used)| *used).filter_map(|(name, _)| columns.root(name)).collect();
         let filtered = filter.iter().flat_map(|filter| filter.properties()).flat_map(Property::roots);
+        // Patches may be long, and where the columns say all they say nothing of these properties.
+        let patches = filter.as_ref().zip(kept).is_none_or(|(filter, kept)| kept.wants_patches(filter));
+        let filtered = filtered.filter(|name| patches || *name != stac_schema::JSON_PATCH);
         roots.extend(filtered.filter_map(|name| columns.root(name)));
         roots.sort_unstable();
         roots.dedup();

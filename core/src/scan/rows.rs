@@ -116,8 +116,8 @@ impl Rows {
             options = guarded(|| options.with_virtual_columns(vec![row_number()]))?;
         }
         let metadata = guarded(|| ArrowReaderMetadata::try_new(metadata, options))?;
-        let predicate =
-            (numbered.is_none() && context.restricts()).then(|| RowPredicate::new(&context, &columns, unreadable));
+        let predicate = (numbered.is_none() && context.restricts())
+            .then(|| RowPredicate::new(&context, &columns, filter_leaves.as_ref(), unreadable));
         Ok(Self {
             output: output_columns(&columns, &context),
             metadata,
