@@ -40,7 +40,8 @@ impl ScanContext {
     /// What scans for `query` share, in a table with `schema`.
     ///
     /// # Errors
-    /// Those of [`check_columns`], [`Order::new`], and [`Filter::new`] for the query's filter.
+    /// [`crate::ErrorKind::Unsupported`] for a table without the columns to select by; those of [`Order::new`], and of
+    /// [`Filter::new`] for the query's filter.
     pub fn new(
         query: Arc<Query>,
         schema: Arc<Schema>,

@@ -25,8 +25,8 @@ use crate::trial;
 /// The boundaries are kept below `base` under a name made of their content, and the table's property points there.
 ///
 /// # Errors
-/// [`ErrorKind::Invalid`] if a catalog is there already or the boundaries are no named regions,
-/// [`ErrorKind::Unsupported`] for places that cannot be written
+/// [`earthcatalog_core::ErrorKind::Invalid`] if a catalog is there already or the boundaries are no named regions,
+/// [`earthcatalog_core::ErrorKind::Unsupported`] for places that cannot be written
 /// (`http`), otherwise the store's.
 pub async fn init(
     stores: &Stores,
