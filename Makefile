@@ -70,7 +70,7 @@ www-test: www ## use the explorer in Chromium as a person does
 	node tests/js/catalogs.mjs
 	cd www/tests && node --test --test-concurrency=1
 
-interop: ## what we write is read by PyIceberg, DuckDB, geopandas and Polars
+interop: ## what we write is read by PyIceberg, DuckDB, geopandas, Polars, rustac and others
 	cargo build --locked --workspace --bins
 	tests/python/run.sh target/debug/earthcatalog
 
