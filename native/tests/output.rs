@@ -249,6 +249,43 @@ fn bytes_that_a_terminal_cannot_show_are_refused_there() {
     assert_eq!(run("csv").unwrap().status.code(), Some(0));
 }
 
+/// Seen elsewhere: datetimes rewritten, fractions of seconds cut, columns of the catalog added, versions rewritten, the id
+/// taken from a property, assets of other items as null, empty assets and foreign members gone, a bbox without heights.
+#[test]
+fn a21_results_are_the_items_that_went_in() {
+    let place = Place::new();
+    let mut odd: Vec<Value> = items();
+    odd[0]["id"] = json!("odd-1");
+    odd[0]["stac_version"] = json!("1.0.0-rc.2");
+    odd[0]["properties"] = json!({
+        "datetime": "2020-06-01T12:00:00.123456Z", "created": "2020-06-01T14:00:00+02:00", "date_dt": 80.5, "id": "other",
+        "updated": "2020-06-02T00:00:00Z", "nothing": null,
+    });
+    odd[0]["bbox"] = json!([10.0, 47.0, -5.5, 10.0, 47.0, 120.25]);
+    odd[0]["foreign"] = json!({ "member": [1, null] });
+    odd[1]["id"] = json!("odd-2");
+    odd[1]["assets"] = json!({});
+    odd[2]["id"] = json!("odd-3");
+    odd[2]["assets"] = json!({ "only-here": { "href": "x", "roles": [] } });
+    let lines: Vec<String> = odd.iter().map(|item| format!("{item}\n")).collect();
+    fs::write(place.path("odd.ndjson"), lines.concat()).unwrap();
+    place.run(&["ingest", "catalog", "odd.ndjson"]).succeeded();
+    let search = |format: &str| {
+        place.run(&["search", "catalog", "--ids", "odd-1,odd-2,odd-3", "--format", format]).succeeded().stdout
+    };
+    let by_id = |mut items: Vec<Value>| {
+        items.sort_by_key(|item| item["id"].as_str().map(str::to_owned));
+        items
+    };
+    let lines = String::from_utf8(search("ndjson")).unwrap();
+    let found = by_id(lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect());
+    assert_eq!(found, odd);
+    for format in ["json", "geojson"] {
+        let collection: Value = serde_json::from_slice(&search(format)).unwrap();
+        assert_eq!(by_id(collection["features"].as_array().unwrap().clone()), odd, "{format}");
+    }
+}
+
 #[test]
 fn an_explanation_as_json_stands_beside_a_file() {
     let place = Place::new();

@@ -1,7 +1,7 @@
 // What the build puts in: the binding, and the module in its several forms.
 
 declare module "#glue" {
-  export type Output = "items" | "count" | "uris" | "arrow" | "plan";
+  export type Output = "items" | "count" | "uris" | "plan" | `export:${import("./types.js").ExportFormat}`;
   export interface RawHost {
     fetch?: typeof fetch;
     headers?: [string, string][];

@@ -6,6 +6,8 @@ import type {
   CatalogInfo,
   CellBoundaries,
   CellStats,
+  ExportFormat,
+  ExportOptions,
   ColumnStats,
   Geometry,
   Item,
@@ -78,6 +80,12 @@ export class Search implements AsyncIterable<Item> {
   matched(): Promise<number>;
   /** The addresses of one asset (`data` unless named), of each item that has it. */
   uris(asset?: string): Promise<string[]>;
+  /**
+   * The items as the bytes of a file, a piece at a time, the same as those of `earthcatalog search --format`. Leaving the
+   * loop ends the search. `geoparquet` holds the items, compressed, until the last is known. `explain().warnings` then
+   * tells what of the items is not in the bytes.
+   */
+  export(format: ExportFormat, options?: ExportOptions): AsyncGenerator<Uint8Array, void, undefined>;
   /** The matching rows, one for each item, as the bytes of an Arrow IPC stream with the catalog's columns. */
   toArrow(): Promise<Uint8Array>;
   /** What the last reading left out, read and cost, also while it goes on; without one, what a reading would read. */

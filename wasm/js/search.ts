@@ -3,7 +3,7 @@
 import type { Output, RawRun } from "#glue";
 import type { Instance } from "./engine.js";
 import { values } from "./run.js";
-import type { Item, ItemCollection, Plan, SearchOptions } from "./types.js";
+import type { ExportFormat, ExportOptions, Item, ItemCollection, Plan, SearchOptions } from "./types.js";
 
 /** Begins runs on a catalog that is alive. */
 export type Begin = (output: Output, query: object, asset?: string) => Promise<[Instance, () => RawRun]>;
@@ -66,10 +66,15 @@ export class Search implements AsyncIterable<Item> {
     return uris;
   }
 
+  /** The items as the bytes of a file, a piece at a time. Leaving the loop ends the search. */
+  export(format: ExportFormat, options: ExportOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
+    return this.#values<Uint8Array>(`export:${format}`, this.#query, options.asset ?? undefined);
+  }
+
   /** The matching rows, one for each item, as the bytes of an Arrow IPC stream with the catalog's columns. */
   async toArrow(): Promise<Uint8Array> {
     const pieces: Uint8Array[] = [];
-    for await (const piece of this.#values<Uint8Array>("arrow")) pieces.push(piece);
+    for await (const piece of this.export("arrow")) pieces.push(piece);
     const stream = new Uint8Array(pieces.reduce((bytes, piece) => bytes + piece.byteLength, 0));
     let at = 0;
     for (const piece of pieces) {

@@ -104,6 +104,15 @@ export interface SearchOptions extends SearchParameters {
   onProgress?: ((progress: Progress) => void) | null;
 }
 
+/** What items can be written as: lines of JSON, one JSON document, CSV, addresses of one asset, columns. */
+export type ExportFormat = "ndjson" | "geojson" | "json" | "csv" | "url" | "arrow" | "geoparquet";
+
+/** How items are written. */
+export interface ExportOptions {
+  /** The asset whose address `url` (`data` unless named) and `csv` write. */
+  asset?: string | null;
+}
+
 /** How a catalog is read. */
 export interface OpenOptions {
   /** Ends the opening. */

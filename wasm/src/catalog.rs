@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use earthcatalog_core::catalog::Catalog as Opened;
+use earthcatalog_core::export::Format;
 use earthcatalog_core::geometry::Shape;
 use earthcatalog_core::grid::{Cover, cell_list_sql};
 use earthcatalog_core::query::Query;
@@ -44,6 +45,9 @@ impl Catalog {
         self.state.borrow().catalog.grid().cells(&shape)
     }
 }
+
+/// What stands before the name of a format.
+const EXPORT: &str = "export:";
 
 fn query(value: JsValue) -> Result<Query> {
     Query::from_json(&value_from_js(value, "query")?)
@@ -97,7 +101,8 @@ impl Catalog {
         cut.map_err(|error| error_to_js(&error))
     }
 
-    /// A search. `output` is what its run yields: `items`, `ids` (how many), `uris` (of `asset`), `arrow` or `plan`.
+    /// A search. `output` is what its run yields: `items`, `ids` (how many), `uris` (of `asset`), `plan`,
+    /// or `export:` and the name of a format, whose bytes it then yields.
     pub fn search(&self, parameters: JsValue, output: &str, asset: Option<String>) -> Result<Run, JsValue> {
         self.run(query(parameters).and_then(|query| {
             Ok(match (output, asset) {
@@ -105,8 +110,10 @@ impl Catalog {
                 ("ids" | "count", _) => Job::Count(query),
                 ("uris", Some(asset)) => Job::Uris(query, asset),
                 ("uris", None) => return Err(Error::invalid("which asset's addresses? name it, such as `data`")),
-                ("arrow", _) => Job::Arrow(query),
                 ("plan", _) => Job::Plan(query),
+                (output, asset) if output.starts_with(EXPORT) => {
+                    Job::Export(query, Format::parse(output.trim_start_matches(EXPORT))?, asset)
+                }
                 _ => return Err(Error::invalid(format!("a search has no output `{output}`"))),
             })
         }))

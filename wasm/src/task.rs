@@ -2,19 +2,16 @@
 
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
-use arrow_ipc::writer::StreamWriter;
-use arrow_schema::SchemaRef;
 use bytes::Bytes;
 use earthcatalog_core::catalog::Catalog;
 use earthcatalog_core::catalog::column_stats::column_stats;
 use earthcatalog_core::catalog::hash_index::UniqueItems;
 use earthcatalog_core::catalog::stats::{stats, top_cells};
+use earthcatalog_core::export::{Export, ExportOptions, Format};
 use earthcatalog_core::plan::PlanSummary;
 use earthcatalog_core::query::Query;
 use earthcatalog_core::scan::Output;
 use earthcatalog_core::search::{FileScanTask, ListFiles, Rows, ScanSummary};
-use earthcatalog_core::stac::arrow::{conform, table_schema};
 use earthcatalog_core::{Error, Machine, RequestId, Result, Step};
 use js_sys::Uint8Array;
 use serde_json::Value;
@@ -31,8 +28,8 @@ pub(crate) enum Job {
     Count(Query),
     /// The addresses of one asset of each item that has it, a batch at a time.
     Uris(Query, String),
-    /// Rows as an Arrow IPC stream, a piece at a time.
-    Arrow(Query),
+    /// The bytes of a format, with the href of an asset where it has one, a piece at a time.
+    Export(Query, Format, Option<String>),
     /// What of the catalog a search would read, and nothing of it.
     Plan(Query),
     /// The addresses of these files.
@@ -58,6 +55,7 @@ pub(crate) struct Task {
 #[derive(Debug)]
 enum Kind {
     Rows(Box<Rows>, Form),
+    Export(Box<Export>),
     List(Box<ListFiles>, Listing),
     Unique(UniqueItems),
 }
@@ -68,7 +66,6 @@ enum Form {
     Items,
     Count,
     Uris(String),
-    Arrow(Box<Stream>),
 }
 
 /// What becomes of the list of files.
@@ -79,18 +76,6 @@ enum Listing {
     Stats,
     ColumnStats,
     TopCells(usize),
-}
-
-struct Stream {
-    schema: SchemaRef,
-    /// None when the end is written.
-    writer: Option<StreamWriter<Vec<u8>>>,
-}
-
-impl std::fmt::Debug for Stream {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stream").field("schema", &self.schema).finish_non_exhaustive()
-    }
 }
 
 impl Task {
@@ -110,7 +95,10 @@ impl Task {
             Job::Items(query) => rows(query, Output::Items, Form::Items)?,
             Job::Count(query) => rows(query, Output::Ids, Form::Count)?,
             Job::Uris(query, asset) => rows(query, Output::Assets, Form::Uris(asset.clone()))?,
-            Job::Arrow(query) => rows(query, Output::Items, Form::Arrow(Box::new(Stream::new(catalog)?)))?,
+            Job::Export(query, format, asset) => {
+                let options = ExportOptions { asset: asset.clone(), spool: None };
+                Kind::Export(Box::new(Export::new(catalog, query.clone(), *format, options)?))
+            }
             Job::Plan(query) => list(query, Listing::Plan)?,
             Job::Files(query) => list(query, Listing::Files)?,
             Job::Stats => all(Listing::Stats),
@@ -130,6 +118,7 @@ impl Task {
     pub(crate) fn plan(&self) -> PlanSummary {
         let plan = match &self.machine {
             Kind::Rows(rows, _) => rows.plan(),
+            Kind::Export(export) => export.plan(),
             Kind::List(list, _) => list.plan(),
             Kind::Unique(_) => None,
         };
@@ -138,24 +127,27 @@ impl Task {
 
     /// What was read of data files so far.
     pub(crate) fn summary(&self) -> ScanSummary {
-        if let Kind::Rows(rows, _) = &self.machine { rows.summary() } else { ScanSummary::default() }
+        match &self.machine {
+            Kind::Rows(rows, _) => rows.summary(),
+            Kind::Export(export) => export.summary(),
+            Kind::List(..) | Kind::Unique(_) => ScanSummary::default(),
+        }
     }
 
     /// What is odd about the answer so far.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        if let Kind::Rows(rows, _) = &self.machine { rows.warnings() } else { Vec::new() }
+        match &self.machine {
+            Kind::Rows(rows, _) => rows.warnings(),
+            // When all is written, also what of the items is not in the bytes.
+            Kind::Export(export) => export.warnings().into_iter().chain(export.remarks()).collect(),
+            Kind::List(..) | Kind::Unique(_) => Vec::new(),
+        }
     }
 
     /// What follows the last batch.
-    fn last(&mut self) -> Result<Option<JsValue>> {
-        if std::mem::replace(&mut self.finished, true) {
-            return Ok(None);
-        }
-        match &mut self.machine {
-            Kind::Rows(_, Form::Arrow(stream)) => stream.end(),
-            Kind::Unique(_) => Ok(Some(JsValue::NULL)),
-            _ => Ok(None),
-        }
+    fn last(&mut self) -> Option<JsValue> {
+        let is_over = std::mem::replace(&mut self.finished, true);
+        (!is_over && matches!(self.machine, Kind::Unique(_))).then_some(JsValue::NULL)
     }
 }
 
@@ -170,9 +162,16 @@ impl Machine for Task {
                     Form::Items => json_to_js(&rows.decode(&location, &batch)?)?,
                     Form::Count => number(batch.num_rows()),
                     Form::Uris(asset) => json_to_js(&uris(&rows.decode(&location, &batch)?, asset))?,
-                    Form::Arrow(stream) => stream.write(&conform(&batch, &stream.schema)?)?,
                 }),
                 Step::Finished => None,
+            },
+            Kind::Export(export) => loop {
+                match export.step()? {
+                    Step::NeedsData(requests) => return Ok(Step::NeedsData(requests)),
+                    Step::Data(piece) if piece.bytes.is_empty() => {}
+                    Step::Data(piece) => break Some(bytes_to_js(&piece.bytes)),
+                    Step::Finished => break None,
+                }
             },
             Kind::List(list, listing) => match list.step()? {
                 Step::NeedsData(requests) => return Ok(Step::NeedsData(requests)),
@@ -189,13 +188,14 @@ impl Machine for Task {
                 Step::Finished => None,
             },
         };
-        let value = if let Some(value) = value { Some(value) } else { self.last()? };
+        let value = value.or_else(|| self.last());
         Ok(value.map_or(Step::Finished, Step::Data))
     }
 
     fn supply(&mut self, id: RequestId, bytes: Bytes) -> Result<()> {
         match &mut self.machine {
             Kind::Rows(rows, _) => rows.supply(id, bytes),
+            Kind::Export(export) => export.supply(id, bytes),
             Kind::List(list, _) => list.supply(id, bytes),
             Kind::Unique(unique) => unique.supply(id, bytes),
         }
@@ -204,35 +204,11 @@ impl Machine for Task {
     fn fail(&mut self, id: RequestId, error: Error) -> Result<()> {
         match &mut self.machine {
             Kind::Rows(rows, _) => rows.fail(id, error),
+            Kind::Export(export) => export.fail(id, error),
             Kind::List(list, _) => list.fail(id, error),
             Kind::Unique(unique) => unique.fail(id, error),
         }
     }
-}
-
-impl Stream {
-    fn new(catalog: &Catalog) -> Result<Self> {
-        let schema = table_schema(catalog.metadata().schema())?;
-        let writer = StreamWriter::try_new(Vec::new(), &schema).map_err(unwritable)?;
-        Ok(Self { schema, writer: Some(writer) })
-    }
-
-    fn write(&mut self, batch: &RecordBatch) -> Result<JsValue> {
-        let writer = self.writer.as_mut().ok_or_else(|| Error::internal("rows after the end of a stream"))?;
-        writer.write(batch).map_err(unwritable)?;
-        Ok(bytes_to_js(&std::mem::take(writer.get_mut())))
-    }
-
-    /// The end of the stream, and its schema if there were no rows.
-    fn end(&mut self) -> Result<Option<JsValue>> {
-        let Some(mut writer) = self.writer.take() else { return Ok(None) };
-        writer.finish().map_err(unwritable)?;
-        Ok(Some(bytes_to_js(&std::mem::take(writer.get_mut()))))
-    }
-}
-
-fn unwritable(error: arrow_schema::ArrowError) -> Error {
-    Error::internal("rows cannot be written as Arrow").caused_by(error)
 }
 
 fn bytes_to_js(bytes: &[u8]) -> JsValue {

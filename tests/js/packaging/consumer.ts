@@ -34,6 +34,7 @@ export async function use(): Promise<void> {
   const matched: number = await search.matched();
   const uris: string[] = await search.uris("data");
   const arrow: Uint8Array = await search.toArrow();
+  for await (const piece of search.export("csv", { asset: "data" })) console.log((piece satisfies Uint8Array).byteLength);
   const plan: Plan = await search.explain();
   const unique: number | null = await catalog.uniqueItemCount();
   const files: string[] = await catalog.searchFiles({ bbox: [0, 0, 1, 1] });
