@@ -71,7 +71,6 @@ pub fn parse_instant(text: &str) -> Result<i64> {
 ///
 /// More is taken than RFC 3339 §5.6 allows, because whole archives write it: a space for the `T`, no offset (read as
 /// UTC, as the Python program does), and a date alone (its first instant). The text itself is kept as it is.
-#[cfg(feature = "write")]
 pub(crate) fn instant_of_item(text: &str) -> Result<i64> {
     lenient(text).ok_or_else(|| Error::invalid(format!("not an RFC 3339 datetime: `{text}`")))
 }
