@@ -12,7 +12,10 @@ out=target/npm/wasm
 clang=$(command -v clang-22 || command -v clang)
 llvm_ar=$(command -v llvm-ar-22 || command -v llvm-ar)
 export CC_wasm32_unknown_unknown=$clang AR_wasm32_unknown_unknown=$llvm_ar
-export CFLAGS_wasm32_unknown_unknown="-Oz"
+# Of zstd's compressor only what levels 1 to 3 use is kept.
+exclude=""
+for strategy in GREEDY LAZY LAZY2 BTLAZY2 BTOPT BTULTRA; do exclude+=" -DZSTD_EXCLUDE_${strategy}_BLOCK_COMPRESSOR"; done
+export CFLAGS_wasm32_unknown_unknown="-Oz$exclude"
 # A page must not lose its tab to one broken file: 2 GiB is the most this module takes.
 flags="-C link-arg=--max-memory=2147483648"
 # A panic stops the module either way; here it does so without saying what JavaScript could not show.
