@@ -90,7 +90,7 @@ pub(crate) enum Command {
 #[command(after_help = "\
 Examples:
   earthcatalog init catalog
-  earthcatalog init s3://bucket/catalog --grid h3 --resolution 2
+  earthcatalog init s3://bucket/catalog --grid h3 --resolution 2 --time-bin month
   earthcatalog init catalog --grid geojson --boundaries regions.geojson --id-field name")]
 pub(crate) struct Init {
     /// Where the catalog is to be.
@@ -101,6 +101,9 @@ pub(crate) struct Init {
     /// Resolution of the H3 grid, 0 to 15 [default: 1].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=15))]
     pub(crate) resolution: Option<u8>,
+    /// How much time a partition holds.
+    #[arg(long, value_enum, default_value_t = TimeBinArgument::Year)]
+    pub(crate) time_bin: TimeBinArgument,
     /// Regions of a geojson grid: a GeoJSON `FeatureCollection`.
     #[arg(long, value_name = "FILE", required_if_eq("grid", "geojson"))]
     pub(crate) boundaries: Option<PathBuf>,
@@ -116,6 +119,17 @@ pub(crate) enum GridKind {
     H3,
     /// Regions of a GeoJSON file.
     Geojson,
+}
+
+/// How long time bins can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TimeBinArgument {
+    /// A calendar year in UTC.
+    Year,
+    /// A calendar month in UTC.
+    Month,
+    /// A day in UTC.
+    Day,
 }
 
 /// Arguments of `ingest`.

@@ -79,10 +79,10 @@ impl CompactOptions {
     }
 
     fn wants(&self, partition: &PartitionKey) -> bool {
-        let year = partition.year.map_or_else(|| "unknown".to_owned(), |year| (i64::from(year) + 1970).to_string());
+        let bin = partition.human_bin();
         let named = |name: &String| {
             name.strip_prefix(&partition.cell)
-                .is_some_and(|rest| rest.is_empty() || rest.strip_prefix('/') == Some(year.as_str()))
+                .is_some_and(|rest| rest.is_empty() || rest.strip_prefix('/') == Some(bin.as_str()))
         };
         self.partitions.is_empty() || self.partitions.iter().any(named)
     }
@@ -239,16 +239,15 @@ impl<'a> Run<'a> {
     }
 
     fn leave(&mut self, bucket: &Bucket, reason: &str) {
-        let PartitionKey { cell, year } = &bucket.partition;
-        let year = year.map_or_else(|| "unknown".to_owned(), |year| (i64::from(year) + 1970).to_string());
-        self.report.warnings.push(format!("partition {cell}/{year} is left as it is: {reason}"));
+        let (cell, bin) = (&bucket.partition.cell, bucket.partition.human_bin());
+        self.report.warnings.push(format!("partition {cell}/{bin} is left as it is: {reason}"));
         self.left_alone.insert(bucket.partition.clone());
     }
 
     async fn merge(&self, bucket: &Bucket) -> Result<Merged> {
         let mut files: Vec<&LiveFile> = bucket.files.iter().filter_map(|place| self.files.get(*place)).collect();
         files.sort_by_key(|file| (file.entry.sequence_number, file.stored().to_owned()));
-        let (rows, names) = self.read(&files, &bucket.partition.cell).await?;
+        let (rows, names) = self.read(&files, &bucket.partition).await?;
         let mut left_out = Numbers::default();
         let mut dropped = 0;
         let mut last: Option<Name> = None;
@@ -273,7 +272,7 @@ impl<'a> Run<'a> {
     }
 
     /// Sorts the rows of files, and the names of their items; later ones have higher numbers.
-    async fn read(&self, files: &[&LiveFile], cell: &str) -> Result<(Runs<Row>, Runs<Name>)> {
+    async fn read(&self, files: &[&LiveFile], partition: &PartitionKey) -> Result<(Runs<Row>, Runs<Name>)> {
         let driver = Driver::new(self.stores.clone());
         let mut rows = Sorter::new(self.options.memory_bytes);
         let mut names = Sorter::new(NAMES_BYTES);
@@ -282,7 +281,7 @@ impl<'a> Run<'a> {
             scan_file(&driver, self.catalog, file, Output::Items, |batch| {
                 let versions = row_versions(&batch, false)?;
                 for (item, name) in items_of(&batch)?.into_iter().zip(versions) {
-                    let (row, _) = stored_row(item, cell, sequence, self.options.order)?;
+                    let (row, _) = stored_row(item, partition, sequence, self.options.order)?;
                     let (identity, version): (Identity, Version) =
                         name.ok_or_else(|| Error::invalid("a row without an id"))?;
                     rows.push(row)?;

@@ -10,6 +10,7 @@ use earthcatalog_core::scan::Output;
 use earthcatalog_core::stac::validate::ValidItem;
 use earthcatalog_core::write::columns::ObservedProperties;
 use earthcatalog_core::write::garbage::{Kind, kind_of};
+use earthcatalog_core::write::partition::PartitionKey;
 use earthcatalog_core::write::version::row_versions;
 use earthcatalog_core::{Error, ErrorKind, Location, Result};
 use serde::Serialize;
@@ -261,6 +262,7 @@ async fn read_rows(
     let driver = Driver::new(stores.clone());
     let mut rows = Sorter::new(memory_bytes);
     let mut observed = ObservedProperties::default();
+    let time_bin = catalog.time_bin().unwrap_or_default();
     let mut number = 0;
     for file in files {
         scan_file(&driver, catalog, file, Output::Items, |batch| {
@@ -282,7 +284,8 @@ async fn read_rows(
                 let json: Arc<[u8]> =
                     serde_json::to_vec(&item.item).map_err(|error| Error::internal("JSON").caused_by(error))?.into();
                 for cell in catalog.grid().item_cells(item.shape.as_ref()) {
-                    rows.push(Row::new(&item, &cell, number, Arc::clone(&json), SortOrder::Time))?;
+                    let partition = PartitionKey::new(&cell, time_bin, item.datetime_us);
+                    rows.push(Row::new(&item, partition, number, Arc::clone(&json), SortOrder::Time))?;
                 }
             }
             Ok(())

@@ -29,7 +29,7 @@ pub use removal::Removal;
 /// Metadata of a new, empty table.
 ///
 /// # Errors
-/// [`ErrorKind::Internal`] if `fields` are no valid schema.
+/// [`ErrorKind::Internal`] if `fields` are no valid schema, [`ErrorKind::Invalid`] for a time bin that there is not.
 pub fn create_table(
     location: &str,
     fields: &[Field],
@@ -230,7 +230,7 @@ impl Base {
     /// Manifests of a change's files.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] for a table that is not partitioned by cell and year, [`ErrorKind::Conflict`] if
+    /// [`ErrorKind::Unsupported`] for a table that is not partitioned by cell and time bin, [`ErrorKind::Conflict`] if
     /// the change's columns clash with the table's.
     pub async fn add(&self, change: &Change, stamp: &Stamp) -> Result<Addition> {
         let evolved = self.evolved(change)?.build().map_err(failed)?.metadata;

@@ -1,6 +1,7 @@
 //! Snapshots made in memory, read back by the `iceberg` crate.
 
 use bytes::Bytes;
+use earthcatalog_core::catalog::TimeBin;
 use earthcatalog_core::iceberg::metadata::{PrimitiveType, Type};
 use earthcatalog_core::stac::schema::initial_fields;
 use earthcatalog_core::write::partition::PartitionKey;
@@ -53,7 +54,7 @@ fn file(cell: &str, year: Option<i32>, number: usize) -> NewDataFile {
     metrics.insert(3, geometry);
     NewDataFile {
         location: format!("s3://bucket/catalog/warehouse/{cell}/{number}.parquet"),
-        partition: PartitionKey { cell: cell.into(), year },
+        partition: PartitionKey { cell: cell.into(), time_bin: TimeBin::Year, bin: year },
         record_count: 3,
         file_size_bytes: 100,
         metrics,

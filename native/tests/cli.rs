@@ -381,3 +381,32 @@ fn a_region_grid_is_made_from_its_boundaries() {
     assert_eq!(names, set(&["\"east\"", "\"west\""]));
     assert_eq!(place.run(&["search", "catalog", "--count", "--bbox", "-50,60,-40,80"]).succeeded().stdout, "2\n");
 }
+
+#[test]
+fn the_time_bins_of_a_catalog_are_made_and_shown() {
+    let place = Place::new();
+    place.write("items.ndjson", &ndjson(&items()));
+    place.run(&["init", "catalog", "--time-bin", "month"]).succeeded();
+    place.run(&["ingest", "catalog", "items.ndjson"]).succeeded();
+    let json = |arguments: &[&str]| place.run(&[arguments, &["--json"]].concat()).succeeded().json();
+    let info = json(&["info", "catalog"]);
+    assert_eq!(info["time_bin"], "month");
+    assert_eq!(info["properties"]["earthcatalog.time_bin"], "month");
+    assert_eq!(info["partition_fields"][1], json!({"name": "month", "source": "datetime", "transform": "month"}));
+    assert_eq!(info["times"], json!(["2019-06", "2020-06", "2021-06"]));
+    let stats = json(&["stats", "catalog"]);
+    assert!(stats["partitions"].as_array().unwrap().iter().any(|one| one["year"] == "2019-06"), "{stats}");
+    let files = json(&["files", "catalog", "--datetime", "2019"]);
+    let location = files["files"][0]["location"].as_str().unwrap();
+    assert!(location.contains("/month=2019-06/part_"), "{location}");
+    let text = place.run(&["info", "catalog"]).succeeded().stdout;
+    assert!(text.contains("time bins") && text.contains("month"), "{text}");
+}
+
+#[test]
+fn the_plan_tells_how_many_cells_touch_the_area() {
+    let place = Place::with_catalog();
+    let explained = place.run(&["search", "catalog", "--bbox=-46,69,-44,71", "--explain", "--json"]).succeeded().json();
+    let cells = [&explained["plan"]["cells_touched"], &explained["plan"]["cells_looked_at"]];
+    assert!(cells[0] == cells[1] && *cells[0] != json!(0), "{explained}");
+}

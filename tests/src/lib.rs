@@ -1,8 +1,10 @@
 //! What the tests share: outside fixtures and what a test says when they are absent, tables in memory, JSON equality.
 
+pub mod folder;
 pub mod items;
 pub mod made;
 pub mod place;
+pub mod shapes;
 
 use std::path::PathBuf;
 

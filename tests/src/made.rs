@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::{Field, Schema as ArrowSchema};
 use bytes::Bytes;
+use earthcatalog_core::catalog::TimeBin;
 use earthcatalog_core::grid::Grid;
 use earthcatalog_core::iceberg::manifest::{ColumnMetrics, DataFile, FieldSummary, ManifestContent, ManifestFile};
 use earthcatalog_core::iceberg::metadata::{Field as TableField, Schema, TableMetadata};
@@ -36,6 +37,9 @@ pub enum Style {
     Plain,
 }
 
+/// 2020-01-01: what is later lies in the second manifest.
+const SPLIT_US: i64 = 1_577_836_800_000_000;
+
 /// A table in memory: its metadata, the files of its one snapshot, their bytes.
 #[derive(Debug)]
 pub struct Made {
@@ -54,7 +58,15 @@ impl Made {
     /// # Panics
     /// If the writer refuses them.
     pub fn of(items: &[ValidItem], grid: Grid, style: Style) -> Self {
-        Self::with_columns(items, grid, style, &[])
+        Self::with_columns(items, grid, style, &[], TimeBin::Year)
+    }
+
+    /// Writes `items` into one file for each cell and time bin.
+    ///
+    /// # Panics
+    /// As [`of`](Self::of).
+    pub fn binned(items: &[ValidItem], grid: Grid, style: Style, time_bin: TimeBin) -> Self {
+        Self::with_columns(items, grid, style, &[], time_bin)
     }
 
     /// As [`of`](Self::of), with a column for each property that an ingest would give one.
@@ -67,16 +79,17 @@ impl Made {
         for item in items {
             observed.observe(&item.item);
         }
-        Self::with_columns(items, grid, style, &observed.new_fields(&initial, initial.highest_field_id()))
+        let columns = observed.new_fields(&initial, initial.highest_field_id());
+        Self::with_columns(items, grid, style, &columns, TimeBin::Year)
     }
 
     #[expect(clippy::unwrap_used, reason = "a test stops where its set-up fails")]
-    fn with_columns(items: &[ValidItem], grid: Grid, style: Style, columns: &[TableField]) -> Self {
-        let metadata = table_metadata(columns);
+    fn with_columns(items: &[ValidItem], grid: Grid, style: Style, columns: &[TableField], time_bin: TimeBin) -> Self {
+        let metadata = table_metadata(columns, time_bin);
         let mut partitions: BTreeMap<PartitionKey, Vec<&ValidItem>> = BTreeMap::new();
         for item in items {
             for cell in grid.item_cells(item.shape.as_ref()) {
-                partitions.entry(PartitionKey::new(&cell, item.datetime_us)).or_default().push(item);
+                partitions.entry(PartitionKey::new(&cell, time_bin, item.datetime_us)).or_default().push(item);
             }
         }
         let (mut objects, mut manifests) = (HashMap::new(), [Vec::new(), Vec::new()]);
@@ -94,7 +107,8 @@ impl Made {
             let file = data_file(&path, &key, &written, bytes.len() as u64);
             objects.insert(path, bytes);
             // Neighbours share a manifest, so that its summary says something.
-            let manifest = usize::from(key.year.is_some_and(|year| year >= 50));
+            let split = time_bin.ordinal(SPLIT_US).unwrap();
+            let manifest = usize::from(key.bin.is_some_and(|bin| bin >= split));
             manifests[manifest].push(file);
         }
         Self { metadata, manifests, grid, objects }
@@ -108,7 +122,7 @@ impl Made {
     /// The files that might hold an answer, judged as manifests and as files.
     ///
     /// # Panics
-    /// If the area cannot be covered.
+    /// If the filter names what it cannot.
     #[expect(clippy::unwrap_used, reason = "a test stops where its set-up fails")]
     pub fn plan(&self, query: &Query) -> Vec<FileScanTask> {
         let criteria = Criteria::new(query.clone(), self.metadata.schema(), &self.grid).unwrap();
@@ -174,7 +188,7 @@ fn task(file: &DataFile) -> FileScanTask {
 }
 
 #[expect(clippy::unwrap_used, reason = "the metadata of this module is well formed")]
-fn table_metadata(columns: &[TableField]) -> TableMetadata {
+fn table_metadata(columns: &[TableField], time_bin: TimeBin) -> TableMetadata {
     let fields: Vec<serde_json::Value> =
         schema::initial_fields().iter().chain(columns).map(TableField::to_json).collect();
     let metadata = json!({
@@ -188,7 +202,7 @@ fn table_metadata(columns: &[TableField]) -> TableMetadata {
         "current-schema-id": 0,
         "partition-specs": [{"spec-id": 0, "fields": [
             {"source-id": 2, "field-id": 1000, "transform": "identity", "name": "grid_partition"},
-            {"source-id": 4, "field-id": 1001, "transform": "year", "name": "year"},
+            {"source-id": 4, "field-id": 1001, "transform": time_bin.name(), "name": time_bin.name()},
         ]}],
         "default-spec-id": 0,
         "last-partition-id": 1001,
@@ -215,7 +229,7 @@ fn data_file(path: &str, key: &PartitionKey, written: &WrittenFile, file_size_by
     DataFile {
         file_path: path.to_owned(),
         file_format: "PARQUET".to_owned(),
-        partition: vec![Some(Bound::String(key.cell.clone())), key.year.map(Bound::Int)],
+        partition: vec![Some(Bound::String(key.cell.clone())), key.bin.map(Bound::Int)],
         spec_id: 0,
         record_count: written.record_count,
         file_size_bytes,

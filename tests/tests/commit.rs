@@ -9,6 +9,7 @@ use bytes::Bytes;
 use earthcatalog::commit::{self, Change, Mode, NewDataFile, Revise};
 use earthcatalog::driver::Driver;
 use earthcatalog::store::Stores;
+use earthcatalog_core::catalog::TimeBin;
 use earthcatalog_core::catalog::properties::GridDefinition;
 use earthcatalog_core::catalog::{Catalog, Open, OpenOptions};
 use earthcatalog_core::iceberg::metadata::{Field, PrimitiveType, Type};
@@ -32,7 +33,7 @@ async fn files(stores: &Stores, catalog: &Catalog) -> Vec<String> {
 }
 
 fn file(catalog: &Catalog, cell: &str, name: &str) -> NewDataFile {
-    let partition = PartitionKey { cell: cell.into(), year: Some(51) };
+    let partition = PartitionKey { cell: cell.into(), time_bin: TimeBin::Year, bin: Some(51) };
     NewDataFile {
         location: commit::stored_location(catalog, &partition.data_file_key(name)).unwrap(),
         partition,

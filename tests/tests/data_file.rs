@@ -9,6 +9,7 @@ use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array as _, RecordBatch};
 use bytes::Bytes;
+use earthcatalog_core::catalog::TimeBin;
 use earthcatalog_core::iceberg::metadata::{Field, PrimitiveType, Schema, Type};
 use earthcatalog_core::iceberg::value::Value as Bound;
 use earthcatalog_core::stac::{ValidItem, decode_items, encode_items, schema};
@@ -50,7 +51,7 @@ fn item(number: u32) -> Value {
 }
 
 fn partition() -> PartitionKey {
-    PartitionKey { cell: CELL.to_owned(), year: Some(51) }
+    PartitionKey { cell: CELL.to_owned(), time_bin: TimeBin::Year, bin: Some(51) }
 }
 
 fn rows_of(items: &[Value], table: &Schema) -> RecordBatch {
@@ -228,9 +229,10 @@ fn the_same_rows_give_the_same_bytes_and_foreign_rows_are_refused() {
     let items: Vec<Value> = (0..50).map(item).collect();
     assert_eq!(write(&items, &table).bytes, write(&items, &table).bytes);
     let rows = rows_of(&items, &table);
-    for wrong in
-        [PartitionKey { cell: "other".to_owned(), year: Some(51) }, PartitionKey { cell: CELL.to_owned(), year: None }]
-    {
+    for wrong in [
+        PartitionKey { cell: "other".to_owned(), time_bin: TimeBin::Year, bin: Some(51) },
+        PartitionKey { cell: CELL.to_owned(), time_bin: TimeBin::Year, bin: None },
+    ] {
         assert!(write_data_file(&rows, &table, &wrong).is_err());
     }
     assert!(write_data_file(&rows.slice(0, 0), &table, &partition()).is_err());

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use earthcatalog_core::catalog::TimeBin;
 use earthcatalog_core::geometry::Shape;
 use earthcatalog_core::grid::{Grid, H3Grid, RegionGrid};
 use earthcatalog_core::machine::drive;
@@ -208,9 +209,10 @@ proptest! {
         items in items(),
         queries in proptest::collection::vec(asked(), 1..6),
         cells in 0u8..4,
+        bin in 0usize..3,
         style in prop_oneof![Just(Style::Ours), Just(Style::Fine), Just(Style::Plain)],
     ) {
-        let table = Made::of(&items, grid(cells), style);
+        let table = Made::binned(&items, grid(cells), style, TimeBin::ALL[bin]);
         for asked in queries {
             let query = query(asked, &items);
             let mut search = table.search(&query, table.plan(&query));

@@ -100,7 +100,7 @@ async fn add_behind_the_index(place: &Place) {
     let items = [ValidItem::from_value(item("b", 1)).unwrap()];
     let cell = catalog.grid().item_cells(items[0].shape.as_ref()).remove(0);
     let schema = catalog.metadata().schema();
-    let partition = PartitionKey::new(&cell, items[0].datetime_us);
+    let partition = PartitionKey::new(&cell, earthcatalog_core::catalog::TimeBin::Year, items[0].datetime_us);
     let rows = encode_items(&items, &[&cell], schema).unwrap();
     let written = write_data_file(&rows, schema, &partition).unwrap();
     let key = partition.data_file_key("foreign");

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use arrow_array::{Array as _, ArrayRef, RecordBatch, StringArray};
 use bytes::Bytes;
 use earthcatalog_core::ErrorKind;
+use earthcatalog_core::catalog::TimeBin;
 use earthcatalog_core::iceberg::metadata::Schema;
 use earthcatalog_core::stac::{ValidItem, decode_items, encode_items, schema};
 use earthcatalog_core::write::columns::ObservedProperties;
@@ -126,7 +127,7 @@ struct ReadBack {
 fn write_and_read(items: &[ValidItem], table: &Schema) -> ReadBack {
     let mut partitions: BTreeMap<PartitionKey, Vec<usize>> = BTreeMap::new();
     for (position, item) in items.iter().enumerate() {
-        partitions.entry(PartitionKey::new("cell", item.datetime_us)).or_default().push(position);
+        partitions.entry(PartitionKey::new("cell", TimeBin::Year, item.datetime_us)).or_default().push(position);
     }
     let mut read = ReadBack { items: vec![Value::Null; items.len()], ..ReadBack::default() };
     for (partition, positions) in partitions {

@@ -167,6 +167,8 @@ export interface CatalogInfo {
   lastUpdatedMs: number;
   writer: "ours" | "foreign";
   grid: Grid;
+  /** How long the time bins of the partitions are. */
+  timeBin: "year" | "month" | "day" | null;
   partitionFields: { name: string; source: string; transform: string }[];
   columns: { id: number; name: string; type: string }[];
   snapshot: Snapshot | null;
@@ -244,6 +246,9 @@ export interface SentRead {
 /** What a search left out, read and cost. */
 export interface Plan {
   manifests: { total: number; read: number };
+  /** Grid cells of the files left after the grid, and how many of them touch the area: the others are looked at because
+   * the program that wrote the catalog may have put there alone an item that does. */
+  cells: { touched: number; lookedAt: number };
   /** Counts of data files after each cause for leaving out in turn, and those that were opened. */
   files: { total: number; afterGrid: number; afterTime: number; afterBounds: number; opened: number };
   rowGroups: { total: number; read: number };

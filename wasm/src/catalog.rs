@@ -42,7 +42,7 @@ impl Catalog {
 
     fn cells(&self, geometry: JsValue) -> Result<Cover> {
         let shape = Shape::from_geojson(&value_from_js(geometry, "geometry")?)?;
-        self.state.borrow().catalog.grid().cells(&shape)
+        Ok(self.state.borrow().catalog.grid().cells(&shape))
     }
 }
 
@@ -65,7 +65,9 @@ impl Catalog {
     pub fn cells_for_geometry(&self, geometry: JsValue) -> Result<JsValue, JsValue> {
         let listed = self.cells(geometry).and_then(|cover| match cover {
             Cover::Cells(cells) => json_to_js(&cells),
-            Cover::All => Err(Error::unsupported("the cells cannot be listed: too many, or a grid that is not known")),
+            Cover::All | Cover::Tested(_) => {
+                Err(Error::unsupported("the cells cannot be listed: too many, or a grid that is not known"))
+            }
         });
         listed.map_err(|error| error_to_js(&error))
     }

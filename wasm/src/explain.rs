@@ -61,6 +61,7 @@ impl Report {
         let Self { plan, scan, cost, .. } = self;
         json!({
             "manifests": { "total": plan.manifests_total, "read": plan.manifests_read },
+            "cells": { "touched": plan.cells_touched, "looked_at": plan.cells_looked_at },
             "files": {
                 "total": plan.files_total,
                 "after_grid": plan.after_grid,

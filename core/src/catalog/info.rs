@@ -4,7 +4,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 use super::properties::GridDefinition;
-use super::{Catalog, Writer};
+use super::{Catalog, TimeBin, Writer};
 use crate::iceberg::metadata::{Snapshot, TableMetadata};
 
 /// A summary of a catalog. Ids beyond 2^53 are text.
@@ -28,6 +28,8 @@ pub struct CatalogInfo {
     pub writer: Writer,
     /// How the globe is divided.
     pub grid: GridDefinition,
+    /// How long the time bins are; null for a table that has none.
+    pub time_bin: Option<TimeBin>,
     /// How data files are divided.
     pub partition_fields: Vec<PartitionFieldInfo>,
     /// The columns.
@@ -101,6 +103,7 @@ impl CatalogInfo {
             last_updated_ms: metadata.last_updated_ms,
             writer: catalog.writer(),
             grid: catalog.grid_definition().clone(),
+            time_bin: catalog.time_bin(),
             partition_fields: partition_fields(metadata),
             columns: columns(metadata),
             snapshot: catalog.snapshot().map(SnapshotInfo::from),

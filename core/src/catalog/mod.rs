@@ -8,6 +8,7 @@ mod place;
 pub mod properties;
 pub mod sqlite;
 pub mod stats;
+mod time_bin;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -22,6 +23,7 @@ use sqlite::TableRow;
 
 pub use info::CatalogInfo;
 pub use open::{Open, OpenOptions};
+pub use time_bin::TimeBin;
 
 /// The database's name in a catalog's folder.
 pub const DATABASE_NAME: &str = "earthcatalog.db";
@@ -135,6 +137,12 @@ impl Catalog {
         let table = Location::parse(&self.0.metadata.location).ok()?;
         let warehouse = table.parent()?.parent()?;
         self.resolve(&format!("{warehouse}{}", properties::HASH_INDEX_SUFFIX)).ok()
+    }
+
+    /// The time bin that new rows go to; `None` if the table's partition spec has none of a year, month or day.
+    #[must_use]
+    pub fn time_bin(&self) -> Option<TimeBin> {
+        TimeBin::of_table(&self.0.metadata)
     }
 
     /// Who wrote the table.

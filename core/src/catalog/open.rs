@@ -320,7 +320,7 @@ impl Open {
                     location => Some(location?),
                 }
             }
-            GridDefinition::H3 { .. } | GridDefinition::Other { .. } => None,
+            _ => None,
         };
         if let Some(location) = wanted {
             self.requests.push(self.inflight.request(location, Span::Whole, Purpose::Boundaries));

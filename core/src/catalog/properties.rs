@@ -3,16 +3,19 @@
 use serde::Serialize;
 use std::collections::BTreeMap;
 
+use super::TimeBin;
 use crate::{Error, Result};
 
-/// `h3`, `geojson` or the name of another grid.
+/// `h3`, `geojson`, `s2`, `utm`, `lat_lon` or the name of another grid.
 pub const GRID_TYPE: &str = "earthcatalog.grid.type";
-/// The H3 resolution.
+/// The H3 resolution, the S2 level, or the degrees of a tile.
 pub const GRID_RESOLUTION: &str = "earthcatalog.grid.resolution";
 /// Where the regions of a GeoJSON grid lie.
 pub const GRID_BOUNDARIES_PATH: &str = "earthcatalog.grid.boundaries_path";
 /// The property of a region that names it.
 pub const GRID_ID_FIELD: &str = "earthcatalog.grid.id_field";
+/// `year`, `month` or `day`: the partitions' time bin; absent means `year`. What counts is the partition spec.
+pub const TIME_BIN: &str = "earthcatalog.time_bin";
 /// Where the hash index lies.
 pub const HASH_INDEX_PATH: &str = "earthcatalog.hash_index_path";
 /// What follows the warehouse's location in the hash index's where [`HASH_INDEX_PATH`] is not set.
@@ -46,11 +49,50 @@ pub enum GridDefinition {
         /// The property of a region that names it.
         id_field: String,
     },
+    /// S2 cells by their tokens.
+    S2 {
+        /// The level as stored.
+        level: Option<String>,
+    },
+    /// UTM zones.
+    Utm,
+    /// Tiles of degrees.
+    #[serde(rename = "lat_lon")]
+    LatLon {
+        /// The side of a tile as stored; without it searches look at every cell.
+        degrees: Option<String>,
+    },
     /// A grid this program does not know: searches look at every cell.
     Other {
         /// Its name.
         name: String,
     },
+}
+
+/// How a table is divided: its grid and its time bins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// The grid.
+    pub grid: GridDefinition,
+    /// How long the time bins are.
+    pub time_bin: TimeBin,
+}
+
+impl From<GridDefinition> for Layout {
+    /// That grid, and a bin for each year.
+    fn from(grid: GridDefinition) -> Self {
+        Self { grid, time_bin: TimeBin::Year }
+    }
+}
+
+impl Layout {
+    /// The properties that say this.
+    #[must_use]
+    pub fn to_properties(&self) -> BTreeMap<String, String> {
+        let mut all = self.grid.to_properties();
+        all.insert(TIME_BIN.to_owned(), self.time_bin.to_string());
+        all
+    }
 }
 
 /// What the regions of a GeoJSON grid are named by unless the table says otherwise.
@@ -83,6 +125,9 @@ impl GridDefinition {
                 boundaries_path: text(GRID_BOUNDARIES_PATH).unwrap_or_default(),
                 id_field: text(GRID_ID_FIELD).unwrap_or_else(|| DEFAULT_ID_FIELD.to_owned()),
             }),
+            "s2" => Ok(Self::S2 { level: text(GRID_RESOLUTION) }),
+            "utm" => Ok(Self::Utm),
+            "lat_lon" | "latlon" => Ok(Self::LatLon { degrees: text(GRID_RESOLUTION) }),
             other => Ok(Self::Other { name: other.to_owned() }),
         }
     }
@@ -90,6 +135,10 @@ impl GridDefinition {
     /// The properties that say this.
     #[must_use]
     pub fn to_properties(&self) -> BTreeMap<String, String> {
+        let named = |name: &str, resolution: &Option<String>| {
+            let resolution = resolution.iter().map(|text| (GRID_RESOLUTION, text.clone()));
+            std::iter::once((GRID_TYPE, name.to_owned())).chain(resolution).collect()
+        };
         let pairs = match self {
             Self::H3 { resolution } => vec![(GRID_TYPE, "h3".to_owned()), (GRID_RESOLUTION, resolution.to_string())],
             Self::GeoJson { boundaries_path, id_field } => vec![
@@ -97,6 +146,9 @@ impl GridDefinition {
                 (GRID_BOUNDARIES_PATH, boundaries_path.clone()),
                 (GRID_ID_FIELD, id_field.clone()),
             ],
+            Self::S2 { level } => named("s2", level),
+            Self::Utm => named("utm", &None),
+            Self::LatLon { degrees } => named("lat_lon", degrees),
             Self::Other { name } => vec![(GRID_TYPE, name.clone())],
         };
         pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
@@ -108,6 +160,9 @@ impl GridDefinition {
         match self {
             Self::H3 { .. } => "h3",
             Self::GeoJson { .. } => "geojson",
+            Self::S2 { .. } => "s2",
+            Self::Utm => "utm",
+            Self::LatLon { .. } => "lat_lon",
             Self::Other { name } => name,
         }
     }
@@ -122,7 +177,10 @@ mod tests {
         for definition in [
             GridDefinition::H3 { resolution: 3 },
             GridDefinition::GeoJson { boundaries_path: "s3://b/r.json".into(), id_field: "name".into() },
-            GridDefinition::Other { name: "s2".into() },
+            GridDefinition::S2 { level: Some("2".into()) },
+            GridDefinition::Utm,
+            GridDefinition::LatLon { degrees: None },
+            GridDefinition::Other { name: "quadtree".into() },
         ] {
             assert_eq!(GridDefinition::from_properties(&definition.to_properties()).unwrap(), definition);
         }

@@ -26,7 +26,7 @@ impl Grid {
                 Some(shape.to_geojson())
             }
             Self::GeoJson(regions) => regions.boundary(cell),
-            Self::Unknown(_) => None,
+            Self::Tiles(_) | Self::Unknown(_) => None,
         }
     }
 

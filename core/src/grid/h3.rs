@@ -4,12 +4,15 @@
 //! the part's vertices and spreads to every neighbour that the part's edges meet, or that lies inside it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use geo::{Coord, CoordsIter as _, Geometry, Rect};
+use geo::{BoundingRect as _, Coord, CoordsIter as _, Geometry, Line, Rect};
 use h3o::{CellIndex, LatLng, Resolution};
 use rstar::primitives::{GeomWithData, Rectangle};
 use rstar::{AABB, RTree};
 
+use super::cover::{CellTest, Cover, Reach, Rule};
+use super::foreign::{EDGE_REACH, ForeignH3, antimeridian_beside, is_near_antimeridian, near};
 use super::sphere::{Edge, Outline, TOLERANCE, cube, unit, widest_parallel};
 use crate::geometry::{Shape, holds, lines};
 use crate::{Error, Result, limits};
@@ -25,6 +28,7 @@ const INDEXED_EDGES: usize = 32;
 #[derive(Clone, Debug)]
 pub struct H3Grid {
     resolution: Resolution,
+    lacks_cells: bool,
 }
 
 impl H3Grid {
@@ -35,7 +39,13 @@ impl H3Grid {
     pub fn new(resolution: u8) -> Result<Self> {
         let resolution = Resolution::try_from(resolution)
             .map_err(|error| Error::invalid(format!("H3 has no resolution `{resolution}`")).caused_by(error))?;
-        Ok(Self { resolution })
+        Ok(Self { resolution, lacks_cells: false })
+    }
+
+    /// The same grid in a table of the Python program, whose items lack cells that they touch.
+    #[must_use]
+    pub fn of_another_writer(self) -> Self {
+        Self { lacks_cells: true, ..self }
     }
 
     /// The resolution, 0 to 15.
@@ -46,16 +56,55 @@ impl H3Grid {
     /// Every cell that holds a point of the shape, and none farther from it than [`TOLERANCE`]; `None` for more than
     /// [`limits::CELLS`], or where finding them is out of proportion.
     pub(super) fn cells(&self, shape: &Shape) -> Option<BTreeSet<String>> {
-        let mut cover = Flood { resolution: self.resolution, found: BTreeSet::new(), work: 0 };
-        for (part, rect) in shape.parts().iter().zip(shape.rects()) {
+        names(self.flood(shape.parts(), shape.rects(), |_| 0.0)?)
+    }
+
+    /// The cells a query for the shape looks at.
+    pub(super) fn query_cover(&self, shape: &Shape) -> Cover {
+        if self.lacks_cells {
+            return Cover::Tested(Arc::new(CellTest::new(Rule::H3(ForeignH3::new(shape)))));
+        }
+        self.cells(shape).map_or(Cover::All, Cover::Cells)
+    }
+
+    /// The same as a list, if there is one: in a table of another writer without what only some files hold.
+    pub(super) fn listed_cells(&self, shape: &Shape) -> Option<BTreeSet<String>> {
+        if !self.lacks_cells {
+            return self.cells(shape);
+        }
+        let mut cells = self.flood(shape.parts(), shape.rects(), near)?;
+        if is_near_antimeridian(shape) {
+            let (beside, test) = (antimeridian_beside(shape), ForeignH3::new(shape));
+            let rect = beside.bounding_rect()?;
+            let candidates = self.flood(std::slice::from_ref(&beside), &[rect], |_| EDGE_REACH)?;
+            cells.extend(candidates.into_iter().filter(|cell| test.reach(&cell.to_string()) >= Reach::Near));
+        }
+        names(cells)
+    }
+
+    fn flood(
+        &self,
+        parts: &[Geometry<f64>],
+        rects: &[Rect<f64>],
+        margin: fn(&Outline) -> f64,
+    ) -> Option<BTreeSet<CellIndex>> {
+        let mut cover = Flood { resolution: self.resolution, margin, found: BTreeSet::new(), work: 0 };
+        for (part, rect) in parts.iter().zip(rects) {
             cover.add(part, rect)?;
         }
-        Some(cover.found.into_iter().map(|cell| cell.to_string()).collect())
+        Some(cover.found)
     }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the end of a chain of options")]
+fn names(cells: BTreeSet<CellIndex>) -> Option<BTreeSet<String>> {
+    Some(cells.into_iter().map(|cell| cell.to_string()).collect())
 }
 
 struct Flood {
     resolution: Resolution,
+    /// How much farther a cell is taken to reach.
+    margin: fn(&Outline) -> f64,
     found: BTreeSet<CellIndex>,
     work: usize,
 }
@@ -74,14 +123,11 @@ impl Flood {
         }
         let seeds: BTreeSet<CellIndex> = part.coords_iter().flat_map(|coord| self.cells_at(coord)).collect();
         self.found.extend(&seeds);
-        if matches!(part, Geometry::Point(_)) {
-            return self.within_limits();
-        }
-        self.spread(seeds, &Part::new(part))
+        self.spread(seeds, part, &Edges::of(part))
     }
 
     /// Spreads from cells that touch the part to all others that do.
-    fn spread(&mut self, seeds: BTreeSet<CellIndex>, part: &Part<'_>) -> Option<()> {
+    fn spread(&mut self, seeds: BTreeSet<CellIndex>, part: &Geometry<f64>, edges: &Edges) -> Option<()> {
         let mut open: Vec<(CellIndex, bool)> = seeds.iter().map(|cell| (*cell, false)).collect();
         let mut seen = seeds;
         while let Some((cell, is_inside)) = open.pop() {
@@ -89,10 +135,11 @@ impl Flood {
                 if !seen.insert(neighbour) {
                     continue;
                 }
-                let outline = Outline::new(neighbour);
-                if part.edges.meet(&outline, &mut self.work) {
+                let outline = self.outline(neighbour);
+                self.work += edges.len();
+                if edges.meet(&outline, &mut self.work) {
                     open.push((neighbour, false));
-                } else if is_inside || part.holds_centre(neighbour, &mut self.work) {
+                } else if is_inside || holds_centre(part, neighbour) {
                     // No edge lies between two neighbours that no edge meets.
                     open.push((neighbour, true));
                 } else {
@@ -105,6 +152,12 @@ impl Flood {
         self.within_limits()
     }
 
+    fn outline(&self, cell: CellIndex) -> Outline {
+        let outline = Outline::new(cell);
+        let margin = (self.margin)(&outline);
+        outline.grown(margin)
+    }
+
     fn within_limits(&self) -> Option<()> {
         (self.found.len() <= limits::CELLS && self.work <= MOST_WORK).then_some(())
     }
@@ -115,7 +168,9 @@ impl Flood {
         let radius = high.hypot(wide * widest_parallel(rect.min().y, rect.max().y)) / 2.0;
         let centre = rect.center();
         let cell = self.cell_at(centre).filter(|_| radius < self.resolution.edge_length_rads() * 1.5)?;
-        Outline::new(cell).holds_cap(&unit(centre), radius).then_some(cell)
+        let outline = Outline::new(cell);
+        let margin = (self.margin)(&outline);
+        outline.holds_cap(&unit(centre), radius + margin).then_some(cell)
     }
 
     fn cell_at(&self, coord: Coord<f64>) -> Option<CellIndex> {
@@ -130,32 +185,28 @@ impl Flood {
     }
 }
 
-/// One part of a shape with its edges made ready.
-struct Part<'a> {
-    geometry: &'a Geometry<f64>,
-    edges: Edges,
-}
-
-impl<'a> Part<'a> {
-    fn new(geometry: &'a Geometry<f64>) -> Self {
-        Self { geometry, edges: Edges::new(lines(geometry).map(Edge::new).collect()) }
-    }
-
-    fn holds_centre(&self, cell: CellIndex, work: &mut usize) -> bool {
-        let Geometry::Polygon(_) = self.geometry else { return false };
-        *work += self.edges.len();
-        let centre = LatLng::from(cell);
-        holds(self.geometry, Coord { x: centre.lng(), y: centre.lat() })
-    }
+/// Whether the centre of a cell lies in a polygon.
+pub(super) fn holds_centre(part: &Geometry<f64>, cell: CellIndex) -> bool {
+    let centre = LatLng::from(cell);
+    holds(part, Coord { x: centre.lng(), y: centre.lat() })
 }
 
 /// Edges, by place when there are many.
-enum Edges {
+#[derive(Debug)]
+pub(super) enum Edges {
     Few(Vec<Edge>),
     Many(RTree<GeomWithData<Rectangle<[f64; 3]>, Edge>>),
 }
 
 impl Edges {
+    /// The edges of a part; a point is one of no length.
+    pub(super) fn of(part: &Geometry<f64>) -> Self {
+        if let Geometry::Point(point) = part {
+            return Self::Few(vec![Edge::new(Line::new(point.0, point.0))]);
+        }
+        Self::new(lines(part).map(Edge::new).collect())
+    }
+
     fn new(edges: Vec<Edge>) -> Self {
         if edges.len() < INDEXED_EDGES {
             return Self::Few(edges);
@@ -174,7 +225,8 @@ impl Edges {
         }
     }
 
-    fn meet(&self, outline: &Outline, work: &mut usize) -> bool {
+    /// Whether one of them has a point in the cell.
+    pub(super) fn meet(&self, outline: &Outline, work: &mut usize) -> bool {
         let mut touches = |edge: &Edge| outline.touches(edge, work);
         match self {
             Self::Few(edges) => edges.iter().any(touches),

@@ -1,19 +1,27 @@
 //! Grids: which cells a geometry touches.
 
-use std::collections::BTreeSet;
-use std::ops::Bound;
+use std::sync::Arc;
 
 use crate::Result;
 use crate::catalog::properties::GridDefinition;
 use crate::geometry::Shape;
 
 mod cell_boundary;
+mod cover;
+mod foreign;
 mod h3;
 mod regions;
+mod s2;
 mod sphere;
+mod tiles;
 
+use cover::Rule;
+use tiles::TileTest;
+
+pub use cover::{CellTest, Cover, Footprints, Reach, cell_list_sql};
 pub use h3::H3Grid;
 pub use regions::RegionGrid;
+pub use tiles::Tiles;
 
 /// The cell of items that no other cell holds: without geometry, or outside every region.
 pub const NONE_CELL: &str = "__none__";
@@ -26,48 +34,10 @@ pub enum Grid {
     H3(H3Grid),
     /// Named regions.
     GeoJson(RegionGrid),
+    /// Tiles of the Python program, which this program reads and does not write.
+    Tiles(Tiles),
     /// A grid this program does not know, by its name: every query looks at every cell.
     Unknown(String),
-}
-
-/// The cells a geometry touches.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Cover {
-    /// Possibly any cell.
-    All,
-    /// These and no others.
-    Cells(BTreeSet<String>),
-}
-
-impl Cover {
-    /// Whether the cell may hold what the geometry touches.
-    pub fn contains(&self, cell: &str) -> bool {
-        match self {
-            Self::All => true,
-            Self::Cells(cells) => cells.contains(cell),
-        }
-    }
-
-    /// Whether it lists fewer cells.
-    #[must_use]
-    pub fn fewer_than(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Cells(cells), Self::Cells(others)) => cells.len() < others.len(),
-            (Self::Cells(_), Self::All) => true,
-            (Self::All, _) => false,
-        }
-    }
-
-    /// Whether some cell lies between the bounds, both inclusive, in the order of their UTF-8 bytes.
-    pub fn might_contain_between(&self, lower: &str, upper: &str) -> bool {
-        match self {
-            Self::All => true,
-            Self::Cells(cells) => {
-                lower <= upper
-                    && cells.range::<str, _>((Bound::Included(lower), Bound::Included(upper))).next().is_some()
-            }
-        }
-    }
 }
 
 impl Grid {
@@ -82,14 +52,23 @@ impl Grid {
             (GridDefinition::H3 { resolution }, _) => Self::H3(H3Grid::new(*resolution)?),
             (GridDefinition::GeoJson { id_field, .. }, Some(bytes)) => Self::GeoJson(RegionGrid::new(bytes, id_field)?),
             (GridDefinition::GeoJson { .. }, None) => Self::Unknown("geojson".to_owned()),
+            (GridDefinition::S2 { .. }, _) => Self::Tiles(Tiles::S2),
+            (GridDefinition::Utm, _) => Self::Tiles(Tiles::Utm),
+            (GridDefinition::LatLon { degrees }, _) => match degrees.as_ref().and_then(|text| text.trim().parse().ok())
+            {
+                Some(degrees) if degrees > 0.0 && degrees <= 360.0 => Self::Tiles(Tiles::LatLon { degrees }),
+                _ => Self::Unknown(definition.name().to_owned()),
+            },
             (GridDefinition::Other { name }, _) => Self::Unknown(name.clone()),
         })
     }
 
-    /// The same grid in a table that another program writes: see [`RegionGrid::of_another_writer`].
+    /// The same grid in a table that another program writes: see [`H3Grid::of_another_writer`] and
+    /// [`RegionGrid::of_another_writer`].
     #[must_use]
     pub fn of_another_writer(self) -> Self {
         match self {
+            Self::H3(grid) => Self::H3(grid.of_another_writer()),
             Self::GeoJson(regions) => Self::GeoJson(regions.of_another_writer()),
             other => other,
         }
@@ -99,33 +78,34 @@ impl Grid {
     ///
     /// Two shapes that share a point share an H3 cell. For regions that holds for points inside some region only.
     /// [`Cover::All`] beyond [`crate::limits::CELLS`] cells, and for an unknown grid.
-    ///
-    /// # Errors
-    /// None at present; kept for grids that cannot answer for every shape.
-    pub fn cells(&self, shape: &Shape) -> Result<Cover> {
-        Ok(match self {
+    #[must_use]
+    pub fn cells(&self, shape: &Shape) -> Cover {
+        match self {
             Self::H3(grid) => grid.cells(shape).map_or(Cover::All, Cover::Cells),
             Self::GeoJson(grid) => Cover::Cells(grid.cells(shape)),
+            Self::Tiles(tiles) => tested(*tiles, shape),
             Self::Unknown(_) => Cover::All,
+        }
+    }
+
+    /// The cells a query has to look at, [`NONE_CELL`] among them.
+    #[must_use]
+    pub fn query_cells(&self, shape: &Shape) -> Cover {
+        with_none(match self {
+            Self::H3(grid) => grid.query_cover(shape),
+            Self::GeoJson(grid) => grid.query_cells(shape).map_or(Cover::All, Cover::Cells),
+            Self::Tiles(_) | Self::Unknown(_) => self.cells(shape),
         })
     }
 
-    /// The cells a query has to look at: those of the shape, and [`NONE_CELL`].
-    ///
-    /// # Errors
-    /// As [`cells`](Self::cells).
-    pub fn query_cells(&self, shape: &Shape) -> Result<Cover> {
-        let cover = match self {
-            Self::GeoJson(grid) => grid.query_cells(shape).map_or(Cover::All, Cover::Cells),
-            _ => self.cells(shape)?,
-        };
-        Ok(match cover {
-            Cover::All => Cover::All,
-            Cover::Cells(mut cells) => {
-                cells.insert(NONE_CELL.to_owned());
-                Cover::Cells(cells)
-            }
-        })
+    /// The same as a list where there is one. In H3 tables of another writer it leaves out those cells of which only
+    /// some files are read: [`Reach::Holes`] and [`Reach::WorldBoxes`].
+    #[must_use]
+    pub fn listed_cells(&self, shape: &Shape) -> Cover {
+        match self {
+            Self::H3(grid) => with_none(grid.listed_cells(shape).map_or(Cover::All, Cover::Cells)),
+            _ => self.query_cells(shape),
+        }
     }
 
     /// The cells an item is stored in, sorted; never empty.
@@ -136,20 +116,22 @@ impl Grid {
         let cells = shape.and_then(|shape| match self {
             Self::H3(grid) => grid.cells(shape),
             Self::GeoJson(grid) => Some(grid.item_cells(shape)),
-            Self::Unknown(_) => None,
+            Self::Tiles(_) | Self::Unknown(_) => None,
         });
         cells.map_or_else(|| vec![NONE_CELL.to_owned()], |cells| cells.into_iter().collect())
     }
 }
 
-/// The cover as an SQL condition on `grid_partition`; `TRUE` for all cells, `FALSE` for none.
-pub fn cell_list_sql(cover: &Cover) -> String {
+fn tested(tiles: Tiles, shape: &Shape) -> Cover {
+    Cover::Tested(Arc::new(CellTest::new(Rule::Tiles(TileTest::new(tiles, shape)))))
+}
+
+fn with_none(cover: Cover) -> Cover {
     match cover {
-        Cover::All => "TRUE".to_owned(),
-        Cover::Cells(cells) if cells.is_empty() => "FALSE".to_owned(),
-        Cover::Cells(cells) => {
-            let quoted: Vec<String> = cells.iter().map(|cell| format!("'{}'", cell.replace('\'', "''"))).collect();
-            format!("grid_partition IN ({})", quoted.join(", "))
+        Cover::Cells(mut cells) => {
+            cells.insert(NONE_CELL.to_owned());
+            Cover::Cells(cells)
         }
+        other => other,
     }
 }

@@ -8,6 +8,7 @@ use rstar::{AABB, RTree};
 use serde_json::Value;
 
 use super::NONE_CELL;
+use super::foreign::is_near_antimeridian;
 use crate::error::ResultExt as _;
 use crate::geometry::{Shape, first_vertex, holds, lines_near, parts_to_geojson};
 use crate::{Error, Result, limits};
@@ -73,7 +74,8 @@ impl RegionGrid {
     }
 
     /// The same regions as another program uses them: an item that sticks out of all regions it touches is not in
-    /// [`NONE_CELL`] too, so that a query beyond the regions has to look at every cell.
+    /// [`NONE_CELL`] too, so that a query beyond the regions has to look at every cell; and one over ±180 is in the regions
+    /// that it touches the other way round the world, so a query there has to as well.
     #[must_use]
     pub fn of_another_writer(self) -> Self {
         Self { outside_is_marked: false, ..self }
@@ -103,7 +105,7 @@ impl RegionGrid {
 
     /// The regions to look at for a shape; `None` for all.
     pub(super) fn query_cells(&self, shape: &Shape) -> Option<BTreeSet<String>> {
-        if !self.outside_is_marked && self.might_stick_out(shape) {
+        if !self.outside_is_marked && (self.might_stick_out(shape) || is_near_antimeridian(shape)) {
             return None;
         }
         Some(self.cells(shape))

@@ -48,7 +48,7 @@ pub(super) fn arc(from: Coord<f64>, to: Coord<f64>, step: f64) -> Vec<Coord<f64>
     points
 }
 
-fn dot(a: &Vector, b: &Vector) -> f64 {
+pub(super) fn dot(a: &Vector, b: &Vector) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
@@ -56,10 +56,18 @@ fn distance(a: &Vector, b: &Vector) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()
 }
 
+pub(super) fn cross([ax, ay, az]: &Vector, [bx, by, bz]: &Vector) -> Vector {
+    [ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx]
+}
+
+pub(super) fn length(vector: &Vector) -> f64 {
+    dot(vector, vector).sqrt()
+}
+
 /// The unit normal of the plane through the origin and two points; `None` if they are one.
-fn normal([ax, ay, az]: &Vector, [bx, by, bz]: &Vector) -> Option<Vector> {
-    let cross = [ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx];
-    let length = dot(&cross, &cross).sqrt();
+fn normal(a: &Vector, b: &Vector) -> Option<Vector> {
+    let cross = cross(a, b);
+    let length = length(&cross);
     (length > 1e-15).then(|| cross.map(|number| number / length))
 }
 
@@ -105,6 +113,8 @@ impl Edge {
 pub(super) struct Outline {
     centre: Vector,
     radius: f64,
+    /// How far outside the cell a point still counts as in it, in radians.
+    margin: f64,
     sectors: usize,
     sides: [Vector; MOST_SIDES],
     spokes: [Vector; MOST_SIDES],
@@ -123,8 +133,14 @@ impl Outline {
         let centre = place(LatLng::from(cell));
         let vertices: Vec<Vector> = cell.boundary().iter().map(|vertex| place(*vertex)).collect();
         let radius = vertices.iter().map(|vertex| distance(&centre, vertex)).fold(0.0, f64::max);
-        let mut outline =
-            Self { centre, radius, sectors: 0, sides: [[0.0; 3]; MOST_SIDES], spokes: [[0.0; 3]; MOST_SIDES] };
+        let mut outline = Self {
+            centre,
+            radius,
+            margin: TOLERANCE,
+            sectors: 0,
+            sides: [[0.0; 3]; MOST_SIDES],
+            spokes: [[0.0; 3]; MOST_SIDES],
+        };
         let slots = outline.sides.iter_mut().zip(outline.spokes.iter_mut());
         let pairs = vertices.iter().zip(vertices.iter().cycle().skip(1));
         let planes = pairs.filter_map(|(a, b)| Some((normal(a, b)?, normal(&centre, a)?)));
@@ -135,6 +151,16 @@ impl Outline {
         outline
     }
 
+    /// The same cell, taken to reach so much farther, in radians.
+    pub(super) fn grown(&self, margin: f64) -> Self {
+        Self { margin: margin + TOLERANCE, ..self.clone() }
+    }
+
+    /// From the centre to the farthest vertex.
+    pub(super) fn radius(&self) -> f64 {
+        self.radius
+    }
+
     /// Whether the whole cap around a point lies inside.
     pub(super) fn holds_cap(&self, middle: &Vector, radius: f64) -> bool {
         distance(middle, &self.centre) < self.radius
@@ -143,14 +169,14 @@ impl Outline {
 
     /// The cube around the cell: least and most corner.
     pub(super) fn cube(&self) -> (Vector, Vector) {
-        cube(&self.centre, self.radius + TOLERANCE)
+        cube(&self.centre, self.radius + self.margin)
     }
 
-    /// Whether the edge has a point in the cell, boundary and [`TOLERANCE`] included.
+    /// Whether the edge has a point in the cell, boundary and margin included.
     /// Adds to `work` what it took.
     pub(super) fn touches(&self, edge: &Edge, work: &mut usize) -> bool {
         *work += 1;
-        if distance(&edge.middle, &self.centre) > self.radius + edge.reach + TOLERANCE {
+        if distance(&edge.middle, &self.centre) > self.radius + edge.reach + self.margin {
             return false;
         }
         let (start, end) = (self.distances(&edge.at(0.0)), self.distances(&edge.at(1.0)));
@@ -166,7 +192,7 @@ impl Outline {
             let Some((from, start, to, end)) = open.pop() else { return false };
             let share = to - from;
             let middle = edge.at(f64::midpoint(from, to));
-            if distance(&middle, &self.centre) > self.radius + edge.reach * share + TOLERANCE {
+            if distance(&middle, &self.centre) > self.radius + edge.reach * share + self.margin {
                 continue;
             }
             let distances = self.distances(&middle);
@@ -196,7 +222,8 @@ impl Outline {
         self.might_hold_between(at, at, TOLERANCE)
     }
 
-    /// Whether some triangle is not on the far side of one of its planes at both points, by more than `slack`.
+    /// Whether some triangle is not on the far side of one of its planes at both points, by more than `slack`. The
+    /// margin counts at the sides alone: every point lies between two spokes.
     fn might_hold_between(&self, a: &Distances, b: &Distances, slack: f64) -> bool {
         let next = |spokes: &[f64; MOST_SIDES], at: usize| {
             let after = if at + 1 < self.sectors { at + 1 } else { 0 };
@@ -204,7 +231,7 @@ impl Outline {
         };
         let planes = a.sides.iter().zip(&b.sides).zip(a.spokes.iter().zip(&b.spokes));
         planes.take(self.sectors).enumerate().any(|(at, ((side_a, side_b), (spoke_a, spoke_b)))| {
-            side_a.max(*side_b) >= -slack
+            side_a.max(*side_b) >= -(slack + self.margin)
                 && spoke_a.max(*spoke_b) >= -slack
                 && next(&a.spokes, at).max(next(&b.spokes, at)) >= -slack
         })

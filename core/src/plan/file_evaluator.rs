@@ -2,6 +2,7 @@
 
 use geo::{Rect, coord};
 
+use crate::grid::Footprints;
 use crate::iceberg::manifest::{ColumnMetrics, DataFile};
 use crate::iceberg::metadata::TableMetadata;
 use crate::iceberg::value::Value;
@@ -15,7 +16,7 @@ use crate::plan::{Cause, Criteria, PlanColumns, Verdict};
 /// Partition values come from the manifest only: upstream's paths name another year for items near new year.
 pub fn file_might_match(criteria: &Criteria, metadata: &TableMetadata, file: &DataFile) -> Verdict {
     let (cell, bin) = partition_of(&criteria.columns, metadata, file);
-    if cell.is_some_and(|cell| !criteria.cover.contains(cell)) {
+    if cell.is_some_and(|cell| !criteria.cover.might_hold(cell, footprints(&criteria.columns, file))) {
         return Verdict::Prune(Cause::Grid);
     }
     let mut rows = file_bounds(&criteria.columns, file);
@@ -26,6 +27,23 @@ pub fn file_might_match(criteria: &Criteria, metadata: &TableMetadata, file: &Da
         }
         _ => Verdict::Keep,
     })
+}
+
+/// The cell of a file, by its partition.
+pub fn cell_of<'a>(columns: &PlanColumns, metadata: &TableMetadata, file: &'a DataFile) -> Option<&'a str> {
+    partition_of(columns, metadata, file).0
+}
+
+/// What the bounds of the geometry column tell of every footprint.
+fn footprints(columns: &PlanColumns, file: &DataFile) -> Footprints {
+    let metrics = columns.geometry.and_then(|id| file.metrics.get(&id));
+    let bytes = |bound: Option<&Value>| match bound {
+        Some(Value::Binary(bytes)) => Some(bytes.clone()),
+        _ => None,
+    };
+    let lower = metrics.and_then(|metrics| bytes(metrics.lower.as_ref()));
+    let upper = metrics.and_then(|metrics| bytes(metrics.upper.as_ref()));
+    Footprints::between(lower.as_deref(), upper.as_deref())
 }
 
 /// The cell and what the time bin says of `datetime`.

@@ -66,6 +66,10 @@ pub struct PlanSummary {
     pub manifests_read: u64,
     /// Data files of the snapshot where the manifest list tells, of the manifests read otherwise.
     pub files_total: u64,
+    /// Cells of the files left after the grid.
+    pub cells_looked_at: u64,
+    /// Those of them that touch the area; the others are looked at because of how another program chose its cells.
+    pub cells_touched: u64,
     /// Files left after the grid.
     pub after_grid: u64,
     /// Files left after the time.
@@ -179,7 +183,7 @@ impl Criteria {
         let mut cover = Cover::All;
         // An item lies in each cell it touches, so one of the shapes decides: that with the fewest cells.
         for shape in query.area.iter().chain(filter.iter().flat_map(|filter| filter.shapes())) {
-            let other = grid.query_cells(shape)?;
+            let other = grid.query_cells(shape);
             if other.fewer_than(&cover) {
                 cover = other;
             }

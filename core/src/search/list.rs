@@ -1,18 +1,19 @@
 //! The data files of a snapshot: manifest list, manifests, plan.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::catalog::Catalog;
 use crate::error::ResultExt as _;
-use crate::grid::Cover;
+use crate::grid::{Cover, Reach};
 use crate::iceberg::avro;
 use crate::iceberg::manifest::{
     DataFile, ManifestContent, ManifestFile, parse_manifest, parse_manifest_list, refuse_deletes,
 };
 use crate::machine::{Inflight, Magic};
-use crate::plan::file_evaluator::file_might_match;
+use crate::plan::file_evaluator::{cell_of, file_might_match};
 use crate::plan::manifest_evaluator::manifest_might_match;
 use crate::plan::{Cause, Criteria, FileScanTask, PlanColumns, PlanSummary, Verdict, sort_tasks};
 use crate::query::Query;
@@ -33,6 +34,8 @@ pub struct ListFiles {
     manifests: Vec<ManifestFile>,
     /// What each manifest that is read lists, in the order of the manifest list.
     entries: Vec<Option<Vec<DataFile>>>,
+    /// Cells of the files left after the grid.
+    cells: HashSet<String>,
     plan: PlanSummary,
 }
 
@@ -82,6 +85,7 @@ impl ListFiles {
             state: State::Start,
             manifests: Vec::new(),
             entries: Vec::new(),
+            cells: HashSet::new(),
             plan: PlanSummary::default(),
         }
     }
@@ -150,14 +154,16 @@ impl ListFiles {
     }
 
     fn read_manifest(&mut self, position: usize, bytes: &[u8]) -> Result<()> {
-        let (Some(manifest), Some(entries)) = (self.manifests.get(position), self.entries.get_mut(position)) else {
-            return Err(Error::internal(format!("no manifest at {position}")));
-        };
+        let absent = || Error::internal(format!("no manifest at {position}"));
+        let manifest = self.manifests.get(position).ok_or_else(absent)?;
         let live = parse_manifest(bytes, self.catalog.metadata(), manifest, &self.wanted)?;
         let mut kept = Vec::new();
         for file in live.into_iter().map(|entry| entry.data_file) {
             self.plan.files_total += 1;
             let verdict = file_might_match(&self.criteria, self.catalog.metadata(), &file);
+            if verdict != Verdict::Prune(Cause::Grid) {
+                self.look_at_cell_of(&file);
+            }
             // The counts are what remains after each cause in turn.
             self.plan.after_grid += u64::from(verdict != Verdict::Prune(Cause::Grid));
             self.plan.after_time += u64::from(!matches!(verdict, Verdict::Prune(Cause::Grid | Cause::Time)));
@@ -168,8 +174,17 @@ impl ListFiles {
                 kept.push(file);
             }
         }
-        *entries = Some(kept);
+        *self.entries.get_mut(position).ok_or_else(absent)? = Some(kept);
         Ok(())
+    }
+
+    fn look_at_cell_of(&mut self, file: &DataFile) {
+        let Some(cell) = cell_of(&self.criteria.columns, self.catalog.metadata(), file) else { return };
+        if !self.cells.contains(cell) {
+            self.plan.cells_looked_at += 1;
+            self.plan.cells_touched += u64::from(self.criteria.cover.reach(cell) == Reach::Touches);
+            self.cells.insert(cell.to_owned());
+        }
     }
 
     fn tasks(&mut self) -> Result<Vec<FileScanTask>> {

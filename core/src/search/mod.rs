@@ -35,7 +35,7 @@ pub struct ScanSummary {
     pub rows_matched: u64,
     /// Items yielded.
     pub items: u64,
-    /// Footprints that could not be read; their rows match no area.
+    /// Footprints that could not be read: their rows match no area, their items come with a null geometry.
     pub unreadable_geometries: u64,
 }
 

@@ -20,7 +20,7 @@ use crate::query::Query;
 use crate::scan::file::FileScan;
 use crate::scan::predicate::Texts;
 use crate::scan::{Output, ScanContext};
-use crate::stac::decode::{decode_assets, decode_fields, decode_items};
+use crate::stac::decode::{decode_assets, decode_fields, decode_items, unreadable_geometries};
 use crate::stac::schema as stac_schema;
 use crate::{Error, Location, Machine, RequestId, Result, Step};
 
@@ -38,6 +38,8 @@ pub struct Rows {
     seen: HashSet<u128>,
     remaining: Option<u64>,
     summary: ScanSummary,
+    /// Rows yielded although their geometry cannot be read: no area was asked for.
+    unreadable: u64,
 }
 
 #[derive(Debug)]
@@ -87,6 +89,7 @@ impl Rows {
             plan: None,
             seen: HashSet::new(),
             summary: ScanSummary::default(),
+            unreadable: 0,
         }
     }
 
@@ -120,8 +123,10 @@ impl Rows {
         match &self.stage {
             Stage::Scanning(window, _) => window.describe(&mut summary),
             Stage::Sorting(sorted) => sorted.describe(&mut summary),
-            Stage::Planning(_) | Stage::Done => {}
+            Stage::Planning(_) => {}
+            Stage::Done => return summary,
         }
+        summary.unreadable_geometries += self.unreadable;
         summary
     }
 
@@ -162,6 +167,7 @@ impl Rows {
         let batch = filter_record_batch(batch, &fresh)
             .map_err(|error| Error::internal("cannot pick rows of a batch").caused_by(error))?;
         self.summary.items += batch.num_rows() as u64;
+        self.unreadable += unreadable_geometries(&batch);
         if self.remaining == Some(0) {
             self.finish();
         }

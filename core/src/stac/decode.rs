@@ -5,10 +5,11 @@ use arrow_schema::DataType;
 use serde_json::{Map, Value, json};
 
 use super::json_column::{
-    PROJECTED_GEOMETRY, byte_strings, field_values, geometries, is_json_text, json_values, parsed as parse, texts,
+    PROJECTED_GEOMETRY, byte_strings, field_values, is_json_text, json_values, parsed as parse, texts,
 };
 use super::{patch, schema};
 use crate::error::ResultExt as _;
+use crate::geometry::wkb;
 use crate::query::Fields;
 use crate::{Error, Result};
 
@@ -19,11 +20,12 @@ const STAC_VERSION: &str = "1.1.0";
 ///
 /// Columns are known by their names, and any may be absent: those of this program, of the Python program
 /// (timestamps in ms, whole numbers as INT32 or DOUBLE, null assets), and of the STAC GeoParquet specification (nested
-/// assets, links and bbox). `json_patch` is applied last, so an item of this program comes out as it went in.
+/// assets, links and bbox). `json_patch` is applied last, so an item of this program comes out as it went in. WKB that
+/// cannot be read is a null geometry: [`unreadable_geometries`] counts them.
 ///
 /// # Errors
 /// [`crate::ErrorKind::Unsupported`] for a column whose type cannot hold what its name means, and
-/// [`crate::ErrorKind::Corrupt`] for JSON text, WKB or a patch that does not parse; both name the column.
+/// [`crate::ErrorKind::Corrupt`] for JSON text or a patch that does not parse; both name the column.
 pub fn decode_items(batch: &RecordBatch) -> Result<Vec<Value>> {
     decode_wanted(batch, |_| true)
 }
@@ -112,7 +114,7 @@ fn apply_patches(batch: &RecordBatch, items: &mut [Value], wanted: impl Fn(&str)
 /// The values of the column of an item's member.
 pub(crate) fn top_level_values(name: &str, column: &ArrayRef) -> Result<Vec<Value>> {
     match name {
-        schema::GEOMETRY => geometries(column),
+        schema::GEOMETRY => footprints(column),
         schema::ASSETS => Ok(parsed(column)?.into_iter().map(without_null_members).collect()),
         schema::BBOX => Ok(parsed(column)?.into_iter().map(bbox_array).collect()),
         schema::LINKS | schema::STAC_EXTENSIONS => parsed(column),
@@ -135,6 +137,26 @@ fn parsed(column: &ArrayRef) -> Result<Vec<Value>> {
         };
     };
     texts.into_iter().map(parse).collect()
+}
+
+fn footprints(column: &ArrayRef) -> Result<Vec<Value>> {
+    if let DataType::Null = column.data_type() {
+        return Ok(vec![Value::Null; column.len()]);
+    }
+    let geojson = |bytes: Option<&[u8]>| bytes.and_then(|bytes| wkb::decode_to_geojson(bytes).ok());
+    Ok(byte_strings(column)?.into_iter().map(|bytes| geojson(bytes).unwrap_or(Value::Null)).collect())
+}
+
+/// How many rows of a batch have a geometry that cannot be read: their items come with `geometry` null.
+#[must_use]
+pub fn unreadable_geometries(batch: &RecordBatch) -> u64 {
+    let column = batch.column_by_name(schema::GEOMETRY).filter(|column| *column.data_type() != DataType::Null);
+    let Some(Ok(footprints)) = column.map(|column| byte_strings(column)) else { return 0 };
+    footprints
+        .into_iter()
+        .flatten()
+        .filter(|bytes| wkb::decode_to_geojson(bytes).is_err())
+        .fold(0, |count, _| count + 1)
 }
 
 /// The Python program writes one member for each asset of the file, null where an item lacks it.
@@ -177,8 +199,10 @@ fn properties(batch: &RecordBatch) -> Result<Vec<Map<String, Value>>> {
 
 /// The values of the column of a property.
 pub(crate) fn property_values(property: &str, column: &ArrayRef) -> Result<Vec<Value>> {
-    if property == PROJECTED_GEOMETRY && byte_strings(column).is_ok() {
-        return geometries(column);
+    if property == PROJECTED_GEOMETRY
+        && let Ok(bytes) = byte_strings(column)
+    {
+        return bytes.into_iter().map(|bytes| bytes.map_or(Ok(Value::Null), wkb::decode_to_geojson)).collect();
     }
     json_values(column)
 }
@@ -228,6 +252,18 @@ mod tests {
         }
         let error = decode_items(&batch(vec![("links", strings(&[Some("[")]))])).unwrap_err();
         assert_eq!((error.kind(), error.context().len()), (crate::ErrorKind::Corrupt, 1));
+    }
+
+    #[test]
+    fn a_geometry_that_cannot_be_read_is_null_and_counted() {
+        let point = [&[1, 1, 0, 0, 0][..], &10.0_f64.to_le_bytes(), &20.0_f64.to_le_bytes()].concat();
+        let column = arrow_array::BinaryArray::from_opt_vec(vec![Some(&point[..]), Some(b"no WKB"), Some(b""), None]);
+        let rows = batch(vec![("geometry", Arc::new(column))]);
+        let geometries: Vec<Value> =
+            decode_items(&rows).unwrap().iter_mut().map(|item| item["geometry"].take()).collect();
+        let read = json!({"type": "Point", "coordinates": [10.0, 20.0]});
+        assert_eq!(geometries, [read, Value::Null, Value::Null, Value::Null]);
+        assert_eq!(unreadable_geometries(&rows), 2);
     }
 
     #[test]

@@ -99,7 +99,11 @@ mod tests {
     const POLICY: Policy = Policy { threshold: 2, target_bytes: 100, file_rows: 1000 };
 
     fn file(cell: &str, bytes: u64, rows: u64) -> Candidate {
-        Candidate { partition: PartitionKey { cell: cell.into(), year: Some(50) }, bytes, rows }
+        Candidate {
+            partition: PartitionKey::new(cell, crate::catalog::TimeBin::Year, Some(1_600_000_000_000_000)),
+            bytes,
+            rows,
+        }
     }
 
     fn merged(files: &[Candidate], policy: &Policy) -> Vec<Vec<usize>> {

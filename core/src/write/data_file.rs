@@ -84,7 +84,7 @@ pub fn write_data_file(rows: &RecordBatch, schema: &Schema, partition: &Partitio
     })
 }
 
-/// One (cell, year) per data file: what the manifest says of the file must hold for each row.
+/// One partition per data file: what the manifest says of the file must hold for each row.
 fn check_partition(rows: &RecordBatch, partition: &PartitionKey) -> Result<()> {
     if rows.num_rows() == 0 {
         return Err(Error::internal("a data file without rows"));
@@ -96,7 +96,7 @@ fn check_partition(rows: &RecordBatch, partition: &PartitionKey) -> Result<()> {
         return Err(Error::internal("rows without cell or datetime"));
     };
     for (cell, datetime) in cells.iter().zip(datetimes) {
-        if cell.is_none_or(|cell| PartitionKey::new(cell, datetime) != *partition) {
+        if cell.is_none_or(|cell| PartitionKey::new(cell, partition.time_bin, datetime) != *partition) {
             return Err(Error::internal("a row that is not of its data file's partition"));
         }
     }

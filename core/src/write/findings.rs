@@ -162,7 +162,8 @@ impl<'a> FileCheck<'a> {
         let datetimes = Instants::of(batch.column_by_name(schema::DATETIME));
         for row in 0..batch.num_rows() {
             let cell = cells.at(row).unwrap_or(&self.partition.cell);
-            self.misplaced += u64::from(PartitionKey::new(cell, datetimes.at(row)) != self.partition);
+            self.misplaced +=
+                u64::from(PartitionKey::new(cell, self.partition.time_bin, datetimes.at(row)) != self.partition);
         }
         Ok(())
     }
@@ -202,8 +203,9 @@ impl<'a> FileCheck<'a> {
             findings.add(Wrong::Bound, object, format!("{rows} values of `{name}` are beyond the manifest's bounds"));
         }
         if self.misplaced > 0 {
-            let PartitionKey { cell, year } = &self.partition;
-            let found = format!("{} rows are not of cell {cell} and year {year:?} since 1970", self.misplaced);
+            let PartitionKey { cell, time_bin, .. } = &self.partition;
+            let bin = self.partition.human_bin();
+            let found = format!("{} rows are not of cell {cell} and {time_bin} {bin}", self.misplaced);
             findings.add(Wrong::Partition, object, found);
         }
     }

@@ -2,39 +2,55 @@
 
 use std::fmt::Write as _;
 
-use chrono::{DateTime, Datelike as _};
+use crate::catalog::TimeBin;
 
-/// A partition: the rows of one grid cell whose `datetime` lies in one year, in UTC.
+/// A partition: the rows of one grid cell whose `datetime` lies in one time bin.
 ///
-/// It is what the manifest says of a data file (Iceberg, Partition Transforms: identity and year); paths only repeat it
-/// for people and for tools that read folders.
+/// It is what the manifest says of a data file (Iceberg, Partition Transforms: identity, and year, month or day); paths
+/// only repeat it for people and for tools that read folders.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PartitionKey {
     /// The grid cell.
     pub cell: String,
-    /// Years since 1970, negative before; `None` for a null datetime.
-    pub year: Option<i32>,
+    /// How long the table's bins are.
+    pub time_bin: TimeBin,
+    /// The bin's number counted from 1970, negative before; `None` for a null datetime.
+    pub bin: Option<i32>,
 }
 
 impl PartitionKey {
     /// The partition of an item with this datetime, in µs since 1970, in a cell.
     #[must_use]
-    pub fn new(cell: &str, datetime_us: Option<i64>) -> Self {
-        Self { cell: cell.to_owned(), year: datetime_us.and_then(years_since_1970) }
+    pub fn new(cell: &str, time_bin: TimeBin, datetime_us: Option<i64>) -> Self {
+        Self { cell: cell.to_owned(), time_bin, bin: datetime_us.and_then(|instant| time_bin.ordinal(instant)) }
+    }
+
+    /// The time bin as Iceberg shows it, `unknown` for a null datetime.
+    #[must_use]
+    pub fn human_bin(&self) -> String {
+        self.bin.map_or_else(|| "unknown".to_owned(), |bin| self.time_bin.human(bin))
     }
 
     /// The key of a data file below the catalog's base: `name` is what tells it from the partition's other files.
     #[must_use]
     pub fn data_file_key(&self, name: &str) -> String {
-        let year = self.year.map_or_else(|| "unknown".to_owned(), |year| format!("{:04}", i64::from(year) + 1970));
-        format!("warehouse/grid_partition={}/year={year}/part_{}.parquet", path_safe(&self.cell), path_safe(name))
+        let (cell, name) = (cell_folder(&self.cell), path_safe(name));
+        let (time_bin, bin) = (self.time_bin, self.human_bin());
+        format!("warehouse/grid_partition={cell}/{time_bin}={bin}/part_{name}.parquet")
     }
 }
 
-/// The year of an instant in UTC, counted from 1970, rounded down (Iceberg, Partition Transforms).
-#[must_use]
-pub fn years_since_1970(datetime_us: i64) -> Option<i32> {
-    Some(DateTime::from_timestamp_micros(datetime_us)?.year() - 1970)
+/// Longest name of a folder: what file systems take for one name (255 bytes), less `grid_partition=`.
+const FOLDER_BYTES: usize = 200;
+
+/// A cell as a path segment. Where it would be too long its end is replaced by a hash, which keeps cells apart.
+fn cell_folder(cell: &str) -> String {
+    let safe = path_safe(cell);
+    if safe.len() <= FOLDER_BYTES {
+        return safe;
+    }
+    let start: String = safe.chars().take(FOLDER_BYTES - 33).collect();
+    format!("{start}~{:032x}", xxhash_rust::xxh3::xxh3_128(cell.as_bytes()))
 }
 
 /// A text that is one harmless path segment: all but `A-Z a-z 0-9 _ . -` percent-encoded, and dots too where the
@@ -59,20 +75,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn years_are_counted_from_1970_in_utc_and_rounded_down() {
-        assert_eq!(years_since_1970(0), Some(0));
-        assert_eq!(years_since_1970(-1), Some(-1));
-        assert_eq!(years_since_1970(1_577_836_799_999_999), Some(49));
-        assert_eq!(years_since_1970(1_577_836_800_000_000), Some(50));
-        assert_eq!(years_since_1970(-62_167_219_200_000_000), Some(-1970));
+    fn keys_name_the_cell_and_the_time_bin() {
+        let key = |cell, bin, datetime_us| PartitionKey::new(cell, bin, datetime_us).data_file_key("ab");
+        let cell = "81003ffffffffff";
+        assert_eq!(
+            key(cell, TimeBin::Year, Some(0)),
+            "warehouse/grid_partition=81003ffffffffff/year=1970/part_ab.parquet"
+        );
+        assert_eq!(key("a", TimeBin::Month, Some(-1)), "warehouse/grid_partition=a/month=1969-12/part_ab.parquet");
+        assert_eq!(key("a", TimeBin::Day, Some(0)), "warehouse/grid_partition=a/day=1970-01-01/part_ab.parquet");
+        for bin in TimeBin::ALL {
+            let expected = format!("warehouse/grid_partition=__none__/{bin}=unknown/part_ab.parquet");
+            assert_eq!(key("__none__", bin, None), expected);
+        }
     }
 
     #[test]
-    fn keys_name_the_cell_and_the_year() {
-        let key = PartitionKey::new("81003ffffffffff", Some(0));
-        assert_eq!(key.data_file_key("ab"), "warehouse/grid_partition=81003ffffffffff/year=1970/part_ab.parquet");
-        let key = PartitionKey::new("__none__", None);
-        assert_eq!(key.data_file_key("ab"), "warehouse/grid_partition=__none__/year=unknown/part_ab.parquet");
+    fn a_cell_of_any_length_is_one_folder_of_its_own() {
+        let (a, b) = ("é".repeat(400), format!("{}x", "é".repeat(399)));
+        let folders = [cell_folder(&a), cell_folder(&b)];
+        assert!(folders.iter().all(|folder| folder.len() <= FOLDER_BYTES) && folders[0] != folders[1]);
+        assert_eq!(cell_folder("81003ffffffffff"), "81003ffffffffff");
     }
 
     #[test]

@@ -17,7 +17,19 @@ pub(super) async fn run(arguments: Cells, common: &Common) -> Result<Exit, Failu
     let mut out = Out::new();
     match shape {
         Some(shape) => {
-            let cover = opened.catalog.grid().query_cells(&shape)?;
+            let cover = match opened.catalog.grid().listed_cells(&shape) {
+                // What cannot be listed can be asked of each cell that there is.
+                test @ Cover::Tested(_) => Cover::Cells(
+                    opened
+                        .partitions()
+                        .await?
+                        .into_iter()
+                        .map(|one| one.grid_partition)
+                        .filter(|cell| test.contains(cell))
+                        .collect(),
+                ),
+                listed => listed,
+            };
             print_cover(&cover, arguments.sql, common.json, &mut out)?;
         }
         None => print_counts(&opened, arguments.top, common.json, &mut out).await?,
@@ -29,10 +41,10 @@ pub(super) async fn run(arguments: Cells, common: &Common) -> Result<Exit, Failu
 fn print_cover(cover: &Cover, sql: bool, json: bool, out: &mut Out) -> Result<(), Failure> {
     let condition = cell_list_sql(cover);
     match (json, cover) {
-        (true, Cover::All) => out.json(&json!({ "cells": null, "sql": condition }))?,
+        (true, Cover::All | Cover::Tested(_)) => out.json(&json!({ "cells": null, "sql": condition }))?,
         (true, Cover::Cells(cells)) => out.json(&json!({ "cells": cells, "sql": condition }))?,
         (false, _) if sql => out.line(&condition)?,
-        (false, Cover::All) => report::say("the geometry may touch every cell"),
+        (false, Cover::All | Cover::Tested(_)) => report::say("the geometry may touch every cell"),
         (false, Cover::Cells(cells)) => {
             for cell in cells {
                 out.line(cell)?;

@@ -63,7 +63,10 @@ fn text(opened: &Opened, contents: &Contents) -> String {
         GridDefinition::GeoJson { boundaries_path, id_field } => {
             format!("regions of {boundaries_path} by `{id_field}`")
         }
-        GridDefinition::Other { .. } => info.grid.name().to_owned(),
+        GridDefinition::S2 { level: Some(level) } => format!("S2 cells, level {level}"),
+        GridDefinition::Utm => "UTM zones".to_owned(),
+        GridDefinition::LatLon { degrees: Some(degrees) } => format!("tiles of {degrees}°"),
+        _ => info.grid.name().to_owned(),
     };
     let updated = format_instant(info.last_updated_ms.saturating_mul(1000));
     let snapshot = info.snapshot.map_or_else(|| "none yet".to_owned(), |snapshot| snapshot.snapshot_id);
@@ -76,6 +79,7 @@ fn text(opened: &Opened, contents: &Contents) -> String {
         ("catalog", info.base),
         ("table", format!("{}, Iceberg version {}", info.table, info.format_version)),
         ("grid", grid),
+        ("time bins", info.time_bin.map_or_else(|| "none".to_owned(), |bin| bin.to_string())),
         ("snapshot", snapshot),
         ("updated", updated),
         ("unique items", contents.unique_items.map_or_else(|| "not known".to_owned(), report::number)),

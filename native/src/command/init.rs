@@ -4,21 +4,27 @@ use std::fs;
 
 use bytes::Bytes;
 use earthcatalog::commit;
-use earthcatalog_core::catalog::properties::GridDefinition;
+use earthcatalog_core::catalog::TimeBin;
+use earthcatalog_core::catalog::properties::{GridDefinition, Layout};
 use earthcatalog_core::{Error, ErrorKind, Location};
 use serde_json::json;
 
 use super::{Exit, Failure, stores};
-use crate::cli::{Common, GridKind, Init};
+use crate::cli::{Common, GridKind, Init, TimeBinArgument};
 use crate::report::{Out, say};
 
 /// The resolution of the Python program: 842 cells of about 600,000 km².
 const DEFAULT_RESOLUTION: u8 = 1;
 
 pub(super) async fn run(arguments: Init, common: &Common) -> Result<Exit, Failure> {
-    let (definition, boundaries) = grid(&arguments)?;
+    let (grid, boundaries) = grid(&arguments)?;
+    let time_bin = match arguments.time_bin {
+        TimeBinArgument::Year => TimeBin::Year,
+        TimeBinArgument::Month => TimeBin::Month,
+        TimeBinArgument::Day => TimeBin::Day,
+    };
     let base = Location::parse(&arguments.catalog).map_err(Failure::of_flag("CATALOG"))?;
-    commit::init(&stores(common), &base, definition, boundaries).await?;
+    commit::init(&stores(common), &base, Layout { grid, time_bin }, boundaries).await?;
     if common.json {
         let mut out = Out::new();
         out.json(&json!({ "catalog": base.as_str(), "created": true }))?;

@@ -45,6 +45,8 @@ impl Explained<'_> {
         let of = |part: u64, whole: u64| format!("{} of {}", report::number(part), report::number(whole));
         report::pairs(&[
             ("manifests read", of(plan.manifests_read, plan.manifests_total)),
+            ("cells touched", report::number(plan.cells_touched)),
+            ("cells looked at", report::number(plan.cells_looked_at)),
             ("files in the catalog", report::number(plan.files_total)),
             ("  left by the grid", report::number(plan.after_grid)),
             ("  left by the time", report::number(plan.after_time)),
@@ -67,7 +69,8 @@ impl Explained<'_> {
 pub(super) fn warning(scan: &ScanSummary) -> Option<String> {
     let unreadable = scan.unreadable_geometries;
     let rows = if unreadable == 1 { "1 row has" } else { &format!("{} rows have", report::number(unreadable)) };
-    (unreadable > 0).then(|| format!("warning: {rows} a geometry that cannot be read and match no area"))
+    (unreadable > 0)
+        .then(|| format!("warning: {rows} a geometry that cannot be read: it is null in items and matches no area"))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use earthcatalog_core::catalog::properties::{self, GridDefinition};
+use earthcatalog_core::catalog::properties::{self, GridDefinition, Layout};
 use earthcatalog_core::error::ResultExt as _;
 use earthcatalog_core::grid::RegionGrid;
 use earthcatalog_core::stac::schema::initial_fields;
@@ -31,20 +31,21 @@ use crate::trial;
 pub async fn init(
     stores: &Stores,
     base: &Location,
-    definition: GridDefinition,
+    layout: impl Into<Layout>,
     boundaries: Option<Bytes>,
 ) -> Result<()> {
+    let Layout { grid, time_bin } = layout.into();
     let base = canonical_base(base)?;
     let database = base.join(DATABASE_NAME);
     if conditional::read(stores, &database).await?.is_some() {
         return Err(exists().with("location", &database));
     }
     trial::ensure(stores, &base).await?;
-    let definition = place_boundaries(stores, &base, definition, boundaries).await?;
+    let layout = Layout { grid: place_boundaries(stores, &base, grid, boundaries).await?, time_bin };
     let name = TableName::default();
     let location = base.join("warehouse").join(&name.namespace).join(&name.table);
     let table =
-        snapshot::create_table(location.as_str(), &initial_fields(), &new_properties(&definition), &Stamp::system())?;
+        snapshot::create_table(location.as_str(), &initial_fields(), &new_properties(&layout), &Stamp::system())?;
     let image = Bytes::from(create_database(&name, &table.location)?);
     objects::put(stores, &Location::parse(&table.location)?, table.bytes).await?;
     create(stores, &database, image).await.context("catalog", &base)
@@ -133,8 +134,8 @@ fn check_regions(boundaries: &[u8], id_field: &str) -> Result<()> {
     Ok(())
 }
 
-fn new_properties(definition: &GridDefinition) -> BTreeMap<String, String> {
-    let mut all = definition.to_properties();
+fn new_properties(layout: &Layout) -> BTreeMap<String, String> {
+    let mut all = layout.to_properties();
     let writer = format!("{}{}", properties::WRITER_PREFIX, env!("CARGO_PKG_VERSION"));
     all.insert(properties::WRITER.to_owned(), writer);
     all

@@ -177,7 +177,8 @@ fn merged(
 
 /// Says at once what a commit would say after everything was read.
 pub(crate) fn check_writable(catalog: &Catalog, dry_run: bool) -> Result<()> {
-    if let Grid::Unknown(name) = catalog.grid() {
+    if !matches!(catalog.grid(), Grid::H3(_) | Grid::GeoJson(_)) {
+        let name = catalog.grid_definition().name();
         return Err(Error::unsupported(format!("cannot place items in the grid `{name}`")));
     }
     if dry_run {
@@ -197,7 +198,8 @@ pub(crate) fn check_writable(catalog: &Catalog, dry_run: bool) -> Result<()> {
         return Err(Error::unsupported(format!("a table of format v{version} is not written, only of v2")));
     }
     let fields = metadata.spec(metadata.default_spec_id).map(|spec| spec.fields.as_slice()).unwrap_or_default();
-    match fields.iter().find(|field| !matches!(field.transform, Transform::Identity | Transform::Year)) {
+    let is_bin = |transform: &Transform| catalog.time_bin().is_some_and(|bin| bin.transform() == *transform);
+    match fields.iter().find(|field| field.transform != Transform::Identity && !is_bin(&field.transform)) {
         Some(field) => Err(Error::unsupported(format!("a table partitioned by `{}` is not written", field.name))),
         None => Ok(()),
     }

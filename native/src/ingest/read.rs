@@ -6,6 +6,7 @@ use earthcatalog_core::catalog::Catalog;
 use earthcatalog_core::error::ResultExt as _;
 use earthcatalog_core::stac::validate::ValidItem;
 use earthcatalog_core::write::columns::ObservedProperties;
+use earthcatalog_core::write::partition::PartitionKey;
 use earthcatalog_core::{Error, ErrorKind, Location, Result, limits};
 use futures::StreamExt;
 use futures::stream;
@@ -52,7 +53,7 @@ struct Checked {
     /// When its object was last written, if that is known.
     modified_us: Option<i64>,
     json: Arc<[u8]>,
-    cells: Vec<String>,
+    partitions: Vec<PartitionKey>,
 }
 
 /// Reads and checks all items of the sources. Their order, and so everything written, is that of the sources
@@ -119,11 +120,11 @@ async fn gather(
 
 /// Adds an item. Sorting and spilling a full memory takes seconds, so that happens on a thread of its own.
 async fn add(mut gathered: Gathering, checked: Checked, sequence: u64) -> Result<Gathering> {
-    let Checked { item, modified_us, json, cells } = checked;
+    let Checked { item, modified_us, json, partitions } = checked;
     gathered.observed.observe(&item.item);
     let name = Name::new(&item, modified_us, sequence);
-    let row = |cell: &String| Row::new(&item, cell, sequence, Arc::clone(&json), SortOrder::Time);
-    let rows = cells.iter().map(row).collect::<Vec<_>>();
+    let row = |partition| Row::new(&item, partition, sequence, Arc::clone(&json), SortOrder::Time);
+    let rows = partitions.into_iter().map(row).collect::<Vec<_>>();
     if !gathered.rows.is_nearly_full() && !gathered.names.is_nearly_full() {
         return push(gathered, name, rows);
     }
@@ -184,9 +185,12 @@ fn parse(catalog: &Catalog, body: Body, modified_us: Option<i64>) -> Result<Outc
         return Ok(Outcome::Skipped(reason.to_owned()));
     }
     let item = ValidItem::from_value(value)?;
+    // A dry run goes on for a table without bins that are written.
+    let time_bin = catalog.time_bin().unwrap_or_default();
     let cells = catalog.grid().item_cells(item.shape.as_ref());
+    let partitions = cells.iter().map(|cell| PartitionKey::new(cell, time_bin, item.datetime_us)).collect();
     let json = serde_json::to_vec(&item.item).map_err(|error| Error::internal("JSON").caused_by(error))?;
-    Ok(Outcome::Item(Box::new(Checked { item, modified_us, json: json.into(), cells })))
+    Ok(Outcome::Item(Box::new(Checked { item, modified_us, json: json.into(), partitions })))
 }
 
 fn parse_json(text: &[u8]) -> Result<Value> {

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use earthcatalog_core::catalog::Catalog;
+use earthcatalog_core::catalog::{Catalog, TimeBin};
 use earthcatalog_core::error::ResultExt as _;
 use earthcatalog_core::iceberg::manifest::{
     ManifestEntry, ManifestFile, parse_manifest, parse_manifest_list, refuse_deletes,
@@ -42,22 +42,30 @@ impl LiveFile {
         &self.entry.data_file.file_path
     }
 
-    /// The one cell and year of its rows.
+    /// The one cell and time bin of its rows.
     ///
     /// # Errors
     /// [`earthcatalog_core::ErrorKind::Unsupported`] for other partitions.
     pub(crate) fn partition(&self, metadata: &TableMetadata) -> Result<PartitionKey> {
         let file = &self.entry.data_file;
         let fields = metadata.spec(file.spec_id).map(|spec| spec.fields.as_slice()).unwrap_or_default();
-        let (mut cell, mut year) = (None, None);
+        let (mut cell, mut time_bin, mut bin) = (None, TimeBin::default(), None);
         for (field, value) in fields.iter().zip(&file.partition) {
             let source = metadata.field_by_id(field.source_id).map(|field| field.name.as_str());
             match (source, &field.transform, value) {
                 (Some(schema::GRID_PARTITION), Transform::Identity, Some(Value::String(text))) => {
                     cell = Some(text.clone());
                 }
-                (Some(schema::DATETIME), Transform::Year, Some(Value::Int(number))) => year = Some(*number),
-                (Some(schema::DATETIME), Transform::Year, None) => {}
+                (Some(schema::DATETIME), transform, None | Some(Value::Int(_) | Value::Date(_)))
+                    if TimeBin::of_transform(transform).is_some() =>
+                {
+                    time_bin = TimeBin::of_transform(transform).unwrap_or_default();
+                    bin = match value {
+                        // Iceberg has days as dates, some writers as numbers.
+                        Some(Value::Int(number) | Value::Date(number)) => Some(*number),
+                        _ => None,
+                    };
+                }
                 _ => {
                     let message = format!("partitions by `{}` are not rewritten", field.name);
                     return Err(Error::unsupported(message).with("location", &self.location));
@@ -65,7 +73,7 @@ impl LiveFile {
             }
         }
         let cell = cell.ok_or_else(|| Error::corrupt("data file without a cell").with("location", &self.location))?;
-        Ok(PartitionKey { cell, year })
+        Ok(PartitionKey { cell, time_bin, bin })
     }
 }
 

@@ -7,8 +7,10 @@ use arrow_array::RecordBatch;
 use earthcatalog_core::catalog::Catalog;
 use earthcatalog_core::error::ResultExt as _;
 use earthcatalog_core::scan::Output;
+use earthcatalog_core::stac::decode::unreadable_geometries;
 use earthcatalog_core::stac::decode_items;
 use earthcatalog_core::stac::validate::ValidItem;
+use earthcatalog_core::write::partition::PartitionKey;
 use earthcatalog_core::write::version::{Identity, row_versions};
 use earthcatalog_core::{Error, Result};
 use serde_json::Value;
@@ -84,7 +86,7 @@ pub(crate) async fn without(
         let number = usize::try_from(first.file).unwrap_or(usize::MAX);
         let file = files.get(number).ok_or_else(|| Error::internal("a file that is not listed"))?;
         left.files.insert(file.stored().to_owned());
-        let cell = file.partition(catalog.metadata())?.cell;
+        let partition = file.partition(catalog.metadata())?;
         scan_file(&driver, catalog, file, Output::Items, |batch| {
             let names = row_versions(&batch, false)?;
             let stays = |name: &Option<(Identity, _)>| name.as_ref().is_none_or(|(name, _)| !gone.contains(name));
@@ -94,7 +96,7 @@ pub(crate) async fn without(
                     left.rows_gone += 1;
                     continue;
                 }
-                sorter.push(stored_row(item, &cell, left.rows_kept, SortOrder::Time)?.0)?;
+                sorter.push(stored_row(item, &partition, left.rows_kept, SortOrder::Time)?.0)?;
                 left.rows_kept += 1;
             }
             Ok(())
@@ -108,8 +110,12 @@ pub(crate) async fn without(
 /// The items of a batch, decoded in pieces.
 ///
 /// # Errors
-/// Those of decoding.
+/// Those of decoding, and [`earthcatalog_core::ErrorKind::Corrupt`] for a geometry that cannot be read: written again
+/// it would be lost.
 pub(crate) fn items_of(batch: &RecordBatch) -> Result<Vec<Value>> {
+    if unreadable_geometries(batch) > 0 {
+        return Err(Error::corrupt("rows with a geometry that cannot be read are not written again"));
+    }
     let mut items = Vec::with_capacity(batch.num_rows());
     for start in (0..batch.num_rows()).step_by(BATCH_ITEMS) {
         items.extend(decode_items(&batch.slice(start, BATCH_ITEMS.min(batch.num_rows() - start)))?);
@@ -117,14 +123,20 @@ pub(crate) fn items_of(batch: &RecordBatch) -> Result<Vec<Value>> {
     Ok(items)
 }
 
-/// A stored item as a row to be written again, and the item.
+/// A stored item as a row of its cell to be written again, and the item.
 ///
 /// # Errors
 /// [`earthcatalog_core::ErrorKind::Invalid`] for what is no valid item, named by its id.
-pub(crate) fn stored_row(item: Value, cell: &str, sequence: u64, order: SortOrder) -> Result<(Row, ValidItem)> {
+pub(crate) fn stored_row(
+    item: Value,
+    partition: &PartitionKey,
+    sequence: u64,
+    order: SortOrder,
+) -> Result<(Row, ValidItem)> {
     let id = item.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
     let item = ValidItem::from_value(item).context("stored item", id)?;
     let json: Arc<[u8]> =
         serde_json::to_vec(&item.item).map_err(|error| Error::internal("JSON").caused_by(error))?.into();
-    Ok((Row::new(&item, cell, sequence, json, order), item))
+    let partition = PartitionKey::new(&partition.cell, partition.time_bin, item.datetime_us);
+    Ok((Row::new(&item, partition, sequence, json, order), item))
 }

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use earthcatalog_core::catalog::TimeBin;
 use earthcatalog_core::stac::validate::ValidItem;
 use earthcatalog_core::write::partition::PartitionKey;
 use earthcatalog_core::write::sort::hilbert_of_bounds;
@@ -37,14 +38,19 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// The row of an item in a cell.
-    pub(crate) fn new(item: &ValidItem, cell: &str, sequence: u64, json: Arc<[u8]>, order: SortOrder) -> Self {
+    /// The row of an item in a partition that is its own.
+    pub(crate) fn new(
+        item: &ValidItem,
+        partition: PartitionKey,
+        sequence: u64,
+        json: Arc<[u8]>,
+        order: SortOrder,
+    ) -> Self {
         let platform = property(&item.item, "platform").and_then(Value::as_str);
         let (group, place) = match order {
             SortOrder::Time => (platform.map(str::to_owned), item.datetime_us),
             SortOrder::Hilbert => (None, item.bounds.map(|bounds| i64::from(hilbert_of_bounds(bounds)))),
         };
-        let partition = PartitionKey::new(cell, item.datetime_us);
         Self { partition, group, place, id: item.id.clone(), sequence, json }
     }
 }
@@ -57,7 +63,9 @@ impl Record for Row {
 
     fn encode(&self, output: &mut Vec<u8>) {
         put_text(output, &self.partition.cell);
-        put_optional(output, self.partition.year.map(i64::from));
+        output
+            .push(TimeBin::ALL.iter().take_while(|bin| **bin != self.partition.time_bin).fold(0, |count, _| count + 1));
+        put_optional(output, self.partition.bin.map(i64::from));
         match &self.group {
             Some(group) => {
                 output.push(1);
@@ -74,8 +82,10 @@ impl Record for Row {
     fn decode(bytes: &[u8]) -> Option<Self> {
         let mut parts = Parts(bytes);
         let cell = parts.text()?.to_owned();
-        let (dated, year) = optional(&mut parts)?;
-        let year = dated.then(|| i32::try_from(year)).transpose().ok()?;
+        let [time_bin] = parts.array()?;
+        let time_bin = *TimeBin::ALL.get(usize::from(time_bin))?;
+        let (dated, bin) = optional(&mut parts)?;
+        let bin = dated.then(|| i32::try_from(bin)).transpose().ok()?;
         let group = match parts.array()? {
             [0] => None,
             [_] => Some(parts.text()?.to_owned()),
@@ -83,7 +93,8 @@ impl Record for Row {
         let place = take_optional(&mut parts)?;
         let id = parts.text()?.to_owned();
         let sequence = u64::from_le_bytes(parts.array()?);
-        Some(Self { partition: PartitionKey { cell, year }, group, place, id, sequence, json: parts.0.into() })
+        let partition = PartitionKey { cell, time_bin, bin };
+        Some(Self { partition, group, place, id, sequence, json: parts.0.into() })
     }
 }
 
@@ -192,7 +203,9 @@ mod tests {
     }
 
     fn row(datetime: &Value, platform: &Value, sequence: u64) -> Row {
-        Row::new(&item(datetime, platform, "2020-01-01T00:00:00Z"), "c", sequence, Arc::from(*b"{}"), SortOrder::Time)
+        let item = item(datetime, platform, "2020-01-01T00:00:00Z");
+        let partition = PartitionKey::new("c", TimeBin::Month, item.datetime_us);
+        Row::new(&item, partition, sequence, Arc::from(*b"{}"), SortOrder::Time)
     }
 
     #[test]

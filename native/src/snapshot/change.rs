@@ -59,7 +59,7 @@ pub struct Change {
 pub struct NewDataFile {
     /// Where it lies, as it is to be stored: absolute.
     pub location: String,
-    /// Its one cell and year.
+    /// Its one cell and time bin.
     pub partition: PartitionKey,
     /// Rows.
     pub record_count: u64,

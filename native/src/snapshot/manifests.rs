@@ -41,7 +41,7 @@ pub(super) struct ManifestContext {
 }
 
 impl ManifestContext {
-    /// Manifests that add `files`, sorted by cell and year and cut into runs of [`MANIFEST_ENTRIES`].
+    /// Manifests that add `files`, sorted by cell and time bin and cut into runs of [`MANIFEST_ENTRIES`].
     pub(super) async fn added(
         &self,
         files: &[NewDataFile],
@@ -198,19 +198,20 @@ fn data_file(file: &NewDataFile, spec: &PartitionSpec, schema: &SchemaRef, metri
     builder.build().map_err(|error| Error::internal("data file is incomplete").caused_by(error))
 }
 
-/// Cell and year in the order of the spec's fields.
+/// Cell and time bin in the order of the spec's fields.
 fn partition_values(file: &NewDataFile, spec: &PartitionSpec, columns: &SchemaRef) -> Result<Struct> {
     let values = spec.fields().iter().map(|field| {
         let source = columns.name_by_field_id(field.source_id);
         match (source, field.transform) {
-            (Some(schema::GRID_PARTITION), Transform::Identity) => {
-                Ok(Some(Literal::string(&file.partition.cell)))
+            (Some(schema::GRID_PARTITION), Transform::Identity) => Ok(Some(Literal::string(&file.partition.cell))),
+            (Some(schema::DATETIME), transform) if transform.to_string() == file.partition.time_bin.name() => {
+                Ok(file.partition.bin.map(Literal::int))
             }
-            (Some(schema::DATETIME), Transform::Year) => Ok(file.partition.year.map(Literal::int)),
             (_, transform) => Err(Error::unsupported(format!(
-                "the table is partitioned by `{transform}` of `{}`, this program writes identity of `{}` and year of `{}`",
+                "the table is partitioned by `{transform}` of `{}`, these rows by identity of `{}` and {} of `{}`",
                 source.unwrap_or("?"),
                 schema::GRID_PARTITION,
+                file.partition.time_bin,
                 schema::DATETIME
             ))),
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
+use earthcatalog_core::catalog::TimeBin;
 use earthcatalog_core::iceberg::metadata::Field;
 use earthcatalog_core::stac::schema;
 use earthcatalog_core::{Error, Result};
@@ -12,8 +13,6 @@ use uuid::Uuid;
 
 use super::{Stamp, failed, metrics};
 
-/// The second partition field.
-const YEAR_FIELD: &str = "year";
 /// Iceberg, Name Mapping Serialization: for data files without field ids.
 pub(super) const NAME_MAPPING_KEY: &str = "schema.name-mapping.default";
 /// Columns no query is pruned by: JSON texts, what is the same in every file, and texts of scenes.
@@ -39,7 +38,8 @@ const WITHOUT_METRICS: [&str; 13] = [
 /// Written as JSON and parsed back rather than built: the `iceberg` crate's builder gives every field a new id.
 ///
 /// # Errors
-/// [`earthcatalog_core::ErrorKind::Internal`] if the fields are no valid schema.
+/// [`earthcatalog_core::ErrorKind::Internal`] if the fields are no valid schema,
+/// [`earthcatalog_core::ErrorKind::Invalid`] if the properties ask for a time bin that there is not.
 pub(super) fn new_table(
     location: &str,
     fields: &[Field],
@@ -49,6 +49,7 @@ pub(super) fn new_table(
     let columns = Schema::builder().with_schema_id(0).with_fields(nested_fields(fields)?).build().map_err(failed)?;
     let source =
         |name: &str| columns.field_id_by_name(name).ok_or_else(|| Error::internal(format!("no column `{name}`")));
+    let time_bin = TimeBin::from_properties(properties)?.name();
     let mut all = default_properties();
     all.insert(NAME_MAPPING_KEY.into(), name_mapping(&columns)?);
     all.extend(properties.clone());
@@ -65,7 +66,7 @@ pub(super) fn new_table(
         // Field ids as the Python program's tables have them; 1000 is where Iceberg starts counting.
         "partition-specs": [{ "spec-id": 0, "fields": [
             { "source-id": source(schema::GRID_PARTITION)?, "field-id": 1000, "name": schema::GRID_PARTITION, "transform": "identity" },
-            { "source-id": source(schema::DATETIME)?, "field-id": 1001, "name": YEAR_FIELD, "transform": "year" },
+            { "source-id": source(schema::DATETIME)?, "field-id": 1001, "name": time_bin, "transform": time_bin },
         ] }],
         "last-partition-id": 1001,
         "default-sort-order-id": 0,
