@@ -273,11 +273,13 @@ fn utm_keys(written: &[(f64, f64)]) -> BTreeSet<String> {
 /// The tokens of the cells of a level that a box in longitude and latitude meets: those of a fine raster over it.
 fn s2_keys(written: &[(f64, f64)], level: u32) -> BTreeSet<String> {
     let [west, south, east, north] = bounds(written);
-    let steps = 60;
-    let share = |number: u32| f64::from(number) / f64::from(steps);
-    let raster = (0..=steps).flat_map(|row| (0..=steps).map(move |column| (column, row)));
-    let places =
-        raster.map(|(column, row)| (west + (east - west) * share(column), south + (north - south) * share(row)));
+    // Finer than the cells of the finest level used.
+    let steps = |length: f64| (0..=300_u32).take_while(move |number| f64::from(*number) < length / 1.2 + 20.0);
+    let along = |from: f64, to: f64| {
+        let last = f64::from(steps(to - from).last().unwrap_or(1).max(1));
+        steps(to - from).map(move |number| from + (to - from) * f64::from(number) / last)
+    };
+    let places = along(west, east).flat_map(|x| along(south, north).map(move |y| (x, y)));
     places.map(|place| s2_token(place, level)).collect()
 }
 
@@ -331,7 +333,7 @@ proptest! {
     #![proptest_config(settings(150))]
 
     #[test]
-    fn tiles_of_every_kind_are_found(written in written(), size in 0_usize..6, level in 0_u32..7) {
+    fn tiles_of_every_kind_are_found(written in written(), size in 0_usize..6, level in 0_u32..5) {
         let shape = polygon(&vec![written.clone()]);
         let degrees = [2.0, 0.5, 5.0, 1.0, 0.7, 0.3][size];
         let kinds = [

@@ -19,6 +19,8 @@
 //!
 //! The resolution is taken from each cell, since the table's property was seen to be absent or wrong.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use geo::{Coord, Geometry, Line};
 use h3o::CellIndex;
 
@@ -27,6 +29,8 @@ use super::h3::{Edges, holds_centre};
 use super::sphere::{Edge, Outline};
 use crate::geometry::Shape;
 
+/// Most looks at one edge for one shape: some seconds. Beyond them the other cells are looked at without a test.
+const MOST_WORK: usize = 1_000_000_000;
 const DEGREE: f64 = std::f64::consts::PI / 180.0;
 /// Most that two points of the walk along an edge lie apart.
 const STEP: f64 = 0.3 * DEGREE;
@@ -45,6 +49,7 @@ pub(super) struct ForeignH3 {
     antimeridian: Edge,
     /// The antimeridian between the latitudes of the shape.
     beside: Edge,
+    work: AtomicUsize,
 }
 
 impl ForeignH3 {
@@ -60,6 +65,7 @@ impl ForeignH3 {
             antimeridian: meridian(-90.0, 90.0),
             beside: meridian(bounds.min().y - step, bounds.max().y + step),
             shape: shape.clone(),
+            work: AtomicUsize::new(0),
         }
     }
 
@@ -67,7 +73,7 @@ impl ForeignH3 {
         // What is no cell may be anything.
         let Ok(cell) = cell.parse::<CellIndex>() else { return Reach::Touches };
         let outline = Outline::new(cell);
-        if self.touch(cell, &outline) {
+        if self.work.load(Ordering::Relaxed) > MOST_WORK || self.touch(cell, &outline) {
             return Reach::Touches;
         }
         let is_beside = |edge: &Edge, outline: &Outline| outline.touches(edge, &mut 0);
@@ -81,8 +87,14 @@ impl ForeignH3 {
     }
 
     fn touch(&self, cell: CellIndex, outline: &Outline) -> bool {
+        let mut work = 0;
         let mut parts = self.shape.parts().iter().zip(&self.edges);
-        parts.any(|(part, edges)| edges.meet(outline, &mut 0) || holds_centre(part, cell))
+        let touches = parts.any(|(part, edges)| {
+            work += edges.len();
+            edges.meet(outline, &mut work) || holds_centre(part, cell)
+        });
+        self.work.fetch_add(work, Ordering::Relaxed);
+        touches
     }
 }
 

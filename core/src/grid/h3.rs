@@ -218,7 +218,7 @@ impl Edges {
         Self::Many(RTree::bulk_load(placed.collect()))
     }
 
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         match self {
             Self::Few(edges) => edges.len(),
             Self::Many(tree) => tree.size(),

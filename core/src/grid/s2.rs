@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(rounded("1"), "-45 -45 45 45");
         assert_eq!(rounded("3"), "45 -45 135 45");
         assert_eq!(rounded("5"), "-180 35 180 90");
-        assert_eq!(rounded("7"), "135 -45 225 45");
+        assert_eq!(rounded("7"), "-225 -45 -135 45");
         assert_eq!(rounded("b"), "-180 -90 180 -35");
     }
 }

@@ -204,7 +204,7 @@ mod tests {
 
     fn row(datetime: &Value, platform: &Value, sequence: u64) -> Row {
         let item = item(datetime, platform, "2020-01-01T00:00:00Z");
-        let partition = PartitionKey::new("c", TimeBin::Month, item.datetime_us);
+        let partition = PartitionKey::new("c", TimeBin::Year, item.datetime_us);
         Row::new(&item, partition, sequence, Arc::from(*b"{}"), SortOrder::Time)
     }
 
