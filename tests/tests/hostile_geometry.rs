@@ -1,8 +1,6 @@
 //! Geometries made to take long: they end in bounded work, with cells or without, and what is not on the globe is refused
 //! by item and reason.
 
-#![expect(clippy::unwrap_used, reason = "a test stops where it fails, in its helpers too")]
-
 use earthcatalog_core::catalog::properties::GridDefinition;
 use earthcatalog_core::geometry::Shape;
 use earthcatalog_core::grid::{Cover, Grid, H3Grid, NONE_CELL};

@@ -161,7 +161,7 @@ impl Cover {
         match (self, other) {
             (Self::Cells(cells), Self::Cells(others)) => cells.len() < others.len(),
             (Self::Cells(_), Self::Tested(_)) | (Self::Cells(_) | Self::Tested(_), Self::All) => true,
-            (Self::All, _) | (Self::Tested(_), _) => false,
+            (Self::All | Self::Tested(_), _) => false,
         }
     }
 
