@@ -111,6 +111,60 @@ def times_match(properties, interval, rule):
     return start is not None and start <= interval[1] and interval[0] <= end
 
 
+def value_of(item, name):
+    """What lies in an item under a name of a sort key or filter; None where there is nothing."""
+    place = item if name.split(".")[0] in ("id", "collection", "assets") else item["properties"]
+    for step in name.removeprefix("properties.").split("."):
+        place = place.get(step) if isinstance(place, dict) else None
+    return place
+
+
+def compared(value, name):
+    return instant(value) if name.endswith("datetime") else value.encode() if isinstance(value, str) else value
+
+
+def holds(item, condition):
+    """Whether a CQL2 condition of the few kinds that the vectors use is true; None where that is not known."""
+    if "property" in condition:
+        value = value_of(item, condition["property"])
+        return None if value is None else compared(value, condition["property"])
+    operator, arguments = condition["op"], condition["args"]
+    if operator in ("and", "or"):
+        sides = [holds(item, side) for side in arguments]
+        decisive = operator == "or"
+        return decisive if decisive in sides else None if None in sides else not decisive
+    if operator == "not":
+        side = holds(item, arguments[0])
+        return None if side is None else not side
+    left = holds(item, arguments[0])
+    if operator == "isNull":
+        return left is None
+    if left is None:
+        return None
+    constant = lambda value: instant(value["timestamp"]) if isinstance(value, dict) else compared(value, "")
+    if operator == "in":
+        return left in [constant(value) for value in arguments[1]]
+    if operator == "between":
+        return constant(arguments[1]) <= left <= constant(arguments[2])
+    if operator == "like":
+        pattern = "".join({"%": ".*", "_": "."}.get(letter) or re.escape(letter) for letter in arguments[1])
+        return re.fullmatch(pattern, left.decode(), re.DOTALL) is not None
+    right = constant(arguments[1])
+    return {"=": left == right, "<>": left != right, "<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[
+        operator
+    ]
+
+
+def in_order(items, keys):
+    """Items sorted by the last key first, so that the first one decides; those without a value come last."""
+    for key in reversed(keys):
+        name = key.lstrip("+-")
+        known = [item for item in items if value_of(item, name) is not None]
+        known.sort(key=lambda item: compared(value_of(item, name), name), reverse=key.startswith("-"))
+        items = known + [item for item in items if value_of(item, name) is None]
+    return items
+
+
 class Items:
     def __init__(self, items):
         self.items = items
@@ -127,7 +181,7 @@ class Items:
         if area is not None:
             # In the plane, both borders included.
             numbers = {self.owners[part] for shape in area for part in self.tree.query(shape, predicate="intersects")}
-        found = set()
+        found = {}
         for item in (self.items[number] for number in numbers):
             if query.get("ids") is not None and item["id"] not in query["ids"]:
                 continue
@@ -135,7 +189,11 @@ class Items:
                 continue
             if interval and not times_match(item["properties"], interval, query.get("temporal")):
                 continue
-            found.add(item["id"])
+            if query.get("filter") is not None and not holds(item, query["filter"]):
+                continue
+            found[item["id"]] = item
+        if query.get("sortby") is not None:
+            return [item["id"] for item in in_order(list(found.values()), query["sortby"])][: query.get("maxItems")]
         return sorted(found, key=lambda text: text.encode())
 
 

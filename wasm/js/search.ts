@@ -51,8 +51,12 @@ export class Search implements AsyncIterable<Item> {
     return collection(features);
   }
 
-  /** How many items match, whatever `maxItems` says. Reads ids and what decides, no whole items. */
-  async matched(): Promise<number> {
+  /**
+   * How many items match, whatever `maxItems` says. Reads ids and what decides, no whole items. With `estimate` it is a
+   * number that they do not exceed, from metadata alone: an item counts once for each of its cells.
+   */
+  async matched({ estimate = false }: { estimate?: boolean } = {}): Promise<number> {
+    if (estimate) return (await this.#plan()).rowsUpperBound;
     let count = 0;
     const query = { ...this.#query, maxItems: undefined };
     for await (const items of this.#values<number>("count", query)) count += items;
@@ -87,9 +91,12 @@ export class Search implements AsyncIterable<Item> {
   /** What the last reading left out, read and cost, also while it goes on; without one, what a reading would read. */
   async explain(): Promise<Plan> {
     if (this.#live !== undefined) return this.#live.explain();
-    if (this.#explained === undefined) {
-      for await (const _ of this.#values<number>("plan")) break;
-    }
+    return this.#explained ?? this.#plan();
+  }
+
+  /** Plans, and reads nothing of data files. */
+  async #plan(): Promise<Plan> {
+    for await (const _ of this.#values<number>("plan")) break;
     return this.#explained as Plan;
   }
 
