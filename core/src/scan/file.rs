@@ -394,6 +394,9 @@ impl Machine for FileScan {
         match (range, row_group, &mut self.state) {
             (Span::Bytes(range), None, _) => self.pieces.0.push((range, bytes)),
             (Span::Bytes(range), Some(row_group), State::Rows(rows)) => {
+                if let Some(opened) = &mut self.opened {
+                    opened.pieces.push((range.clone(), bytes.clone()));
+                }
                 rows.supply(row_group, range, bytes).context("location", &self.task.location)?;
             }
             _ => {}
