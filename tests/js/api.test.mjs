@@ -129,11 +129,11 @@ test('leaving the loop ends the reading', async () => {
   server.reset()
   const search = fresh.search()
   for await (const _ of search) break
-  const sent = server.log.length
-  const { files } = await search.explain()
+  // The server may not have seen yet all that was sent.
+  const { files, requests } = await search.explain()
   assert.ok(files.opened < files.afterBounds, `${files.opened} of ${files.afterBounds}`)
   await new Promise((resolve) => setTimeout(resolve, 100))
-  assert.equal(server.log.length, sent, 'something was asked for after the end')
+  assert.ok(server.log.length <= requests, `${server.log.length} were asked for, ${requests} before the end`)
 })
 
 test('a signal ends a search with its own reason, and its requests', async () => {
