@@ -238,6 +238,11 @@ fn short(descriptor: &ColumnDescriptor, stored: Option<i32>) -> Option<Scalar> {
     }
 }
 
+/// Whether a column of integers holds signed ones, as they are.
+pub(crate) fn holds_whole(column: &ColumnDescriptor) -> bool {
+    is_whole(column.logical_type_ref(), column.converted_type())
+}
+
 /// Whether signed integers are meant, and not decimals, times of day, or unsigned numbers in another order.
 fn is_whole(logical: Option<&LogicalType>, converted: ConvertedType) -> bool {
     use ConvertedType::{INT_8, INT_16, INT_32, INT_64, NONE};

@@ -7,21 +7,24 @@ use std::sync::atomic::AtomicU64;
 
 use arrow_array::RecordBatch;
 use bytes::Bytes;
+use parquet::basic::Type;
 use parquet::bloom_filter::Sbbf;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::statistics::Statistics;
+use parquet::schema::types::ColumnDescriptor;
 
 use crate::error::ResultExt as _;
 use crate::machine::{Inflight, Magic};
 use crate::plan::FileScanTask;
 use crate::plan::facts::FilterLeaves;
-use crate::plan::row_group_evaluator::{FileCriteria, row_group_might_match};
+use crate::plan::row_group_evaluator::{FileCriteria, holds_whole, row_group_might_match};
 use crate::property::Scalar;
 use crate::scan::Output;
 use crate::scan::ScanContext;
 use crate::scan::columns::FileColumns;
 use crate::scan::footer;
 use crate::scan::rows::{Next, Opened, Picks, Rows};
+use crate::stac::patch::whole_number;
 use crate::stac::schema as stac_schema;
 use crate::{Error, Machine, Request, RequestId, Result, Span, Step};
 
@@ -100,12 +103,40 @@ struct Chosen {
     row_groups: Vec<usize>,
 }
 
-/// Texts of which a row has one in a column, if it matches.
+/// Values of which a row has one in a column, if it matches.
 struct Probe<'a> {
     leaf: usize,
     /// Whether patches hold none of them.
     complete: bool,
-    values: Vec<&'a str>,
+    values: Vec<Sought<'a>>,
+}
+
+/// A value as a bloom filter is asked for it.
+enum Sought<'a> {
+    Text(&'a str),
+    Scalar(&'a Scalar),
+}
+
+impl Sought<'_> {
+    /// Whether a column with this filter might hold the value: filters hash values as their column stores them
+    /// (parquet-format, "Bloom Filter").
+    fn might_be_in(&self, filter: &Sbbf, column: &ColumnDescriptor) -> bool {
+        let kind = column.physical_type();
+        match *self {
+            Self::Text(text) => filter.check(text),
+            Self::Scalar(Scalar::Text(text)) => kind != Type::BYTE_ARRAY || filter.check(text.as_ref()),
+            Self::Scalar(number @ (Scalar::Long(_) | Scalar::Double(_))) => match kind {
+                Type::INT32 if holds_whole(column) => {
+                    long(number).and_then(|long| i32::try_from(long).ok()).is_some_and(|short| filter.check(&short))
+                }
+                Type::INT64 if holds_whole(column) => long(number).is_some_and(|long| filter.check(&long)),
+                // Zeros of either sign are equal and have hashes of their own.
+                Type::DOUBLE => double(number).is_none_or(|double| double == 0.0 || filter.check(&double)),
+                _ => true,
+            },
+            Self::Scalar(_) => true,
+        }
+    }
 }
 
 impl Probe<'_> {
@@ -121,6 +152,24 @@ impl Probe<'_> {
                 })
         };
         self.complete || !patches()
+    }
+}
+
+/// A number as a whole one, if it is one.
+fn long(number: &Scalar) -> Option<i64> {
+    match number {
+        Scalar::Long(long) => Some(*long),
+        Scalar::Double(double) => whole_number(*double).and_then(|whole| i64::try_from(whole).ok()),
+        _ => None,
+    }
+}
+
+/// A number as a double, if it is surely that.
+fn double(number: &Scalar) -> Option<f64> {
+    match number {
+        Scalar::Long(long) => i32::try_from(*long).ok().map(f64::from),
+        Scalar::Double(double) => Some(*double),
+        _ => None,
     }
 }
 
@@ -267,12 +316,14 @@ impl FileScan {
             drop(probes);
             return Ok(Turn::Wait(State::BloomFilters(Box::new(chosen)), missing));
         }
+        let columns = chosen.metadata.file_metadata().schema_descr().columns();
         let mut ruled_out = BTreeSet::new();
         for (position, row_group, range) in filters {
             let (Some(probe), Some(bytes)) = (probes.get(position), self.pieces.slice(&range)) else { continue };
+            let Some(column) = columns.get(probe.leaf) else { continue };
             let might_hold = footer::guarded(|| {
                 let filter = Sbbf::from_bytes(&bytes)?;
-                Ok(filter.num_blocks() == 0 || probe.values.iter().any(|value| filter.check(*value)))
+                Ok(filter.num_blocks() == 0 || probe.values.iter().any(|value| value.might_be_in(&filter, column)))
             });
             if !might_hold? {
                 ruled_out.insert(row_group);
@@ -283,25 +334,22 @@ impl FileScan {
         Ok(Turn::Next(self.open(chosen)?))
     }
 
-    /// The texts of which every match has one, by the column that holds them.
+    /// The values of which every match has one, by the column that holds them.
     fn probes<'a>(&'a self, chosen: &'a Chosen) -> Vec<Probe<'a>> {
         let mut probes = Vec::new();
         if let (Some(ids), Some(leaf)) = (&self.context.query.ids, chosen.columns.leaves().id) {
-            let values = ids.iter().map(String::as_str).collect();
+            let values = ids.iter().map(|id| Sought::Text(id)).collect();
             probes.push(Probe { leaf, complete: true, values });
         }
         let Some((filter, leaves)) = self.context.filter.as_deref().zip(chosen.filter_leaves.as_ref()) else {
             return probes;
         };
         for (position, values) in filter.required() {
-            let texts = values.into_iter().map(|value| match value {
-                Scalar::Text(text) => Some(text.as_ref()),
-                _ => None,
-            });
-            // A text that stands in a patch is in no column.
+            // A value that stands in a patch is in no column.
             let complete = filter.properties().nth(position).is_some_and(|property| !property.patched())
                 || leaves.complete_leaf(position, true).is_some();
-            if let (Some(leaf), Some(values)) = (leaves.complete_leaf(position, false), texts.collect()) {
+            if let Some(leaf) = leaves.complete_leaf(position, false) {
+                let values = values.into_iter().map(Sought::Scalar).collect();
                 probes.push(Probe { leaf, complete, values });
             }
         }
