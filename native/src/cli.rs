@@ -2,8 +2,10 @@
 
 mod operations;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::num::NonZeroU64;
 use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use operations::{Check, Compact, Delete, Delta, Expire, Gc, Index, IndexAction, Repair, SortArgument, age};
 
@@ -273,6 +275,9 @@ pub(crate) struct Search {
     /// At most so many items.
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) max_items: Option<u64>,
+    /// Most items of a page: json and geojson are then as many documents as there are pages.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<NonZeroU64>,
     /// How items are written [default: by the ending of FILE, or ndjson].
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
@@ -283,10 +288,10 @@ pub(crate) struct Search {
     #[arg(long, value_name = "KEY")]
     pub(crate) asset: Option<String>,
     /// Print how many items there are instead of the items.
-    #[arg(long, conflicts_with_all = ["format", "asset", "output"])]
+    #[arg(long, conflicts_with_all = ["format", "asset", "output", "limit"])]
     pub(crate) count: bool,
     /// Print a number that the items do not exceed, from metadata alone: an item counts once for each of its cells.
-    #[arg(long, conflicts_with_all = ["format", "asset", "count", "explain", "output"])]
+    #[arg(long, conflicts_with_all = ["format", "asset", "count", "explain", "output", "limit"])]
     pub(crate) estimate: bool,
     /// Say what was read and what was skipped: a table on stderr, or JSON on stdout with --json.
     #[arg(long)]

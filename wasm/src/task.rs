@@ -96,7 +96,7 @@ impl Task {
             Job::Count(query) => rows(query, Output::Ids, Form::Count)?,
             Job::Uris(query, asset) => rows(query, Output::Assets, Form::Uris(asset.clone()))?,
             Job::Export(query, format, asset) => {
-                let options = ExportOptions { asset: asset.clone(), spool: None };
+                let options = ExportOptions { asset: asset.clone(), ..ExportOptions::default() };
                 Kind::Export(Box::new(Export::new(catalog, query.clone(), *format, options)?))
             }
             Job::Plan(query) => list(query, Listing::Plan)?,

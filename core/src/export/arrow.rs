@@ -1,12 +1,14 @@
 //! Rows as Arrow IPC, with the columns of the catalog.
 
 use std::fmt;
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_ipc::writer::{FileWriter, StreamWriter};
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_schema::{ArrowError, Schema, SchemaRef};
 
 use crate::catalog::Catalog;
+use crate::query::Fields;
 use crate::stac::arrow::{conform, table_schema};
 use crate::{Error, Result};
 
@@ -28,16 +30,16 @@ impl fmt::Debug for ArrowRows {
 }
 
 impl ArrowRows {
-    /// A stream.
-    pub(super) fn stream(catalog: &Catalog) -> Result<Self> {
-        let schema = table_schema(catalog.metadata().schema())?;
+    /// A stream of the wanted columns.
+    pub(super) fn stream(catalog: &Catalog, fields: Option<&Fields>) -> Result<Self> {
+        let schema = wanted_schema(catalog, fields)?;
         let writer = Writer::Stream(StreamWriter::try_new(Vec::new(), &schema).map_err(unwritable)?);
         Ok(Self { schema, writer })
     }
 
-    /// A file.
-    pub(super) fn file(catalog: &Catalog) -> Result<Self> {
-        let schema = table_schema(catalog.metadata().schema())?;
+    /// A file of the wanted columns.
+    pub(super) fn file(catalog: &Catalog, fields: Option<&Fields>) -> Result<Self> {
+        let schema = wanted_schema(catalog, fields)?;
         let writer = Writer::File(FileWriter::try_new(Vec::new(), &schema).map_err(unwritable)?);
         Ok(Self { schema, writer })
     }
@@ -76,6 +78,12 @@ impl ArrowRows {
             Writer::File(writer) => writer.get_mut(),
         })
     }
+}
+
+fn wanted_schema(catalog: &Catalog, fields: Option<&Fields>) -> Result<SchemaRef> {
+    let schema = table_schema(catalog.metadata().schema())?;
+    let wanted = schema.fields().iter().filter(|field| fields.is_none_or(|fields| fields.want_column(field.name())));
+    Ok(Arc::new(Schema::new(wanted.cloned().collect::<Vec<_>>())))
 }
 
 fn unwritable(error: ArrowError) -> Error {

@@ -1,4 +1,4 @@
-//! Items as CSV: fixed columns, then one for each property of the catalog.
+//! Items as CSV: columns of every catalog, then one for each property that this one has a column for.
 //!
 //! RFC 4180, in UTF-8: lines end with CRLF, and a cell with a comma, a quote or a line end is quoted. The columns are
 //! known before the first row, from the catalog's own, so that rows can be written as they come and every file of one
@@ -7,11 +7,13 @@
 use serde_json::Value;
 
 use crate::catalog::Catalog;
+use crate::query::Fields;
 use crate::stac::schema;
 
-/// The columns of every file, before those of properties.
-const FIXED: [&str; 9] =
-    ["id", "collection", "datetime", "start_datetime", "end_datetime", "west", "south", "east", "north"];
+/// Instants that have a column in every file, before those of other properties.
+const INSTANTS: [&str; 3] = [schema::DATETIME, schema::START_DATETIME, schema::END_DATETIME];
+/// The columns of the bbox.
+const SIDES: [&str; 4] = ["west", "south", "east", "north"];
 /// The column of the asset's address.
 const HREF: &str = "href";
 /// What a spreadsheet takes for the start of a formula.
@@ -19,66 +21,88 @@ const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 /// The columns of a file.
 #[derive(Debug)]
-pub(super) struct Csv {
-    /// The properties that have a column, beside the fixed ones.
-    properties: Vec<String>,
-    with_href: bool,
+pub(super) struct Csv(Vec<Column>);
+
+#[derive(Debug)]
+enum Column {
+    Member(&'static str),
+    Property(String),
+    /// A side of the bbox, by its place among [`SIDES`].
+    Side(usize),
+    Href,
 }
 
 impl Csv {
-    /// The columns for items of a catalog; with that of an asset's address, if it is asked for.
-    pub(super) fn of(catalog: &Catalog, with_href: bool) -> Self {
-        let fields = catalog.metadata().schema().fields.iter();
-        let properties = fields.filter_map(|field| schema::property_column(&field.name));
-        Self::new(properties.map(str::to_owned).collect(), with_href)
+    /// The columns for items of a catalog, of those members that are wanted; with that of an asset's address, if it is
+    /// asked for.
+    pub(super) fn of(catalog: &Catalog, fields: Option<&Fields>, with_href: bool) -> Self {
+        let columns = catalog.metadata().schema().fields.iter();
+        Self::new(columns.filter_map(|column| schema::property_column(&column.name)), fields, with_href)
     }
 
-    pub(super) fn new(mut properties: Vec<String>, with_href: bool) -> Self {
-        properties.retain(|name| !FIXED.contains(&name.as_str()) || is_place(name));
-        Self { properties, with_href }
+    pub(super) fn new<'p>(
+        properties: impl IntoIterator<Item = &'p str>,
+        fields: Option<&Fields>,
+        with_href: bool,
+    ) -> Self {
+        let property = |name: &str| Column::Property(name.to_owned());
+        let fixed = [schema::ID, schema::COLLECTION].map(Column::Member).into_iter().chain(INSTANTS.map(property));
+        let sides = (0..SIDES.len()).map(Column::Side);
+        let others = properties.into_iter().filter(|name| !INSTANTS.contains(name)).map(property);
+        let columns = fixed.chain(sides).chain(with_href.then_some(Column::Href)).chain(others);
+        Self(columns.filter(|column| fields.is_none_or(|fields| column.is_wanted(fields))).collect())
     }
 
-    /// The first line. A property whose name is taken by a fixed column is called `properties.…`.
+    /// The first line. A property whose name is taken by another column is called `properties.…`.
     pub(super) fn head(&self) -> Vec<u8> {
-        let href = self.with_href.then_some(HREF);
         let mut bytes = Vec::new();
-        let names = FIXED.into_iter().chain(href).map(str::to_owned);
-        let properties = self.properties.iter().map(|name| match name.as_str() {
-            HREF => format!("properties.{name}"),
-            _ if is_place(name) => format!("properties.{name}"),
-            _ => name.clone(),
-        });
-        push_row(&mut bytes, names.chain(properties));
+        push_row(&mut bytes, self.0.iter().map(Column::name));
         bytes
     }
 
     /// Appends the row of an item.
     pub(super) fn push(&self, bytes: &mut Vec<u8>, item: &Value, href: Option<&str>) {
-        let property = |name: &str| cell(item.get("properties").and_then(|properties| properties.get(name)));
-        let member = |name: &str| cell(item.get(name));
-        let fixed = [member(schema::ID), member(schema::COLLECTION)]
-            .into_iter()
-            .chain([schema::DATETIME, schema::START_DATETIME, schema::END_DATETIME].map(property))
-            .chain(bounds(item));
-        let href = self.with_href.then(|| href.map(text_cell).unwrap_or_default());
-        let row = fixed.chain(href).chain(self.properties.iter().map(|name| property(name)));
-        push_row(bytes, row);
+        push_row(bytes, self.0.iter().map(|column| column.cell(item, href)));
     }
 }
 
-/// Whether a property of this name would share that of a column for a side of the bbox.
-fn is_place(name: &str) -> bool {
-    ["west", "south", "east", "north"].contains(&name)
+impl Column {
+    fn is_wanted(&self, fields: &Fields) -> bool {
+        match self {
+            Self::Member(name) => fields.want(name),
+            Self::Property(name) => fields.want(&format!("properties.{name}")),
+            Self::Side(_) => fields.want(schema::BBOX),
+            Self::Href => true,
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Member(name) => (*name).to_owned(),
+            Self::Property(name) if SIDES.contains(&name.as_str()) || name == HREF => format!("properties.{name}"),
+            Self::Property(name) => name.clone(),
+            Self::Side(side) => SIDES.get(*side).copied().unwrap_or_default().to_owned(),
+            Self::Href => HREF.to_owned(),
+        }
+    }
+
+    fn cell(&self, item: &Value, href: Option<&str>) -> String {
+        match self {
+            Self::Member(name) => cell(item.get(name)),
+            Self::Property(name) => cell(item.get("properties").and_then(|properties| properties.get(name))),
+            Self::Side(side) => cell(side_of(item, *side)),
+            Self::Href => href.map(text_cell).unwrap_or_default(),
+        }
+    }
 }
 
-/// West, south, east and north as the item writes them; empty without a bbox.
-fn bounds(item: &Value) -> [String; 4] {
-    let numbers = item.get(schema::BBOX).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    match numbers {
-        [west, south, east, north] | [west, south, _, east, north, _] => {
-            [west, south, east, north].map(|number| cell(Some(number)))
-        }
-        _ => Default::default(),
+/// A side of the bbox as the item writes it, which has heights or has none.
+fn side_of(item: &Value, side: usize) -> Option<&Value> {
+    let numbers = item.get(schema::BBOX)?.as_array()?;
+    match numbers.len() {
+        4 => numbers.get(side),
+        6 => numbers.get(side + side / 2),
+        _ => None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! What each format makes of items as they come: what stands before, each item, what stands after.
 
+use std::num::NonZeroU64;
+
 use arrow_array::RecordBatch;
 use serde_json::Value;
 
@@ -9,6 +11,7 @@ use super::csv::Csv;
 use super::geoparquet::GeoParquet;
 use super::{Format, MemorySpool, Spool};
 use crate::catalog::Catalog;
+use crate::query::Fields;
 use crate::stac::schema;
 use crate::{Error, Result};
 
@@ -22,6 +25,9 @@ pub struct ExportOptions {
     pub asset: Option<String>,
     /// Where items wait if a format needs all of them first; memory unless it is named.
     pub spool: Option<Box<dyn Spool>>,
+    /// Most items of one document of [`Format::Json`] and [`Format::Geojson`]; further ones come in documents of their
+    /// own.
+    pub page_items: Option<NonZeroU64>,
 }
 
 /// Turns items into the bytes of a format. Bytes are taken as often as is convenient: none is held back but by formats
@@ -30,8 +36,11 @@ pub struct ExportOptions {
 pub struct Encoder {
     form: Form,
     asset: Option<String>,
+    page_items: Option<NonZeroU64>,
     bytes: Vec<u8>,
     items: u64,
+    /// Those in the document that is being written.
+    in_document: u64,
     without_asset: u64,
 }
 
@@ -51,26 +60,24 @@ enum Form {
 }
 
 impl Encoder {
-    /// An encoder of the items of `catalog`.
+    /// An encoder of items of `catalog`, of those members that are wanted.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Unsupported`] for Arrow, if the table has a column of a type that it has no place for.
-    pub fn new(format: Format, catalog: &Catalog, options: ExportOptions) -> Result<Self> {
+    pub fn new(format: Format, catalog: &Catalog, fields: Option<&Fields>, options: ExportOptions) -> Result<Self> {
         let asset = options.asset.or_else(|| (format == Format::Url).then(|| DEFAULT_ASSET.to_owned()));
         let spool = options.spool.unwrap_or_else(|| Box::<MemorySpool>::default());
-        Ok(Self::of(
-            match format {
-                Format::Ndjson => Form::Ndjson,
-                Format::Geojson => Form::Geojson,
-                Format::Json => Form::Json { root: catalog.base().as_str().to_owned() },
-                Format::Csv => Form::Csv(Csv::of(catalog, asset.is_some())),
-                Format::Url => Form::Url,
-                Format::Arrow => Form::Arrow(Box::new(ArrowRows::stream(catalog)?)),
-                Format::ArrowFile => Form::Arrow(Box::new(ArrowRows::file(catalog)?)),
-                Format::Geoparquet => Form::Geoparquet(Box::new(GeoParquet::new(spool))),
-            },
-            asset,
-        ))
+        let form = match format {
+            Format::Ndjson => Form::Ndjson,
+            Format::Geojson => Form::Geojson,
+            Format::Json => Form::Json { root: catalog.base().as_str().to_owned() },
+            Format::Csv => Form::Csv(Csv::of(catalog, fields, asset.is_some())),
+            Format::Url => Form::Url,
+            Format::Arrow => Form::Arrow(Box::new(ArrowRows::stream(catalog, fields)?)),
+            Format::ArrowFile => Form::Arrow(Box::new(ArrowRows::file(catalog, fields)?)),
+            Format::Geoparquet => Form::Geoparquet(Box::new(GeoParquet::new(spool))),
+        };
+        Ok(Self { page_items: options.page_items, ..Self::of(form, asset) })
     }
 
     fn of(form: Form, asset: Option<String>) -> Self {
@@ -79,7 +86,7 @@ impl Encoder {
             Form::Csv(csv) => csv.head(),
             _ => Vec::new(),
         };
-        Self { form, asset, bytes, items: 0, without_asset: 0 }
+        Self { form, asset, page_items: None, bytes, items: 0, in_document: 0, without_asset: 0 }
     }
 
     /// Whether it takes rows rather than items.
@@ -97,7 +104,10 @@ impl Encoder {
             Form::Csv(_) | Form::Url => self.href(item),
             _ => None,
         };
-        let is_first = self.items == 0;
+        if self.page_items.is_some_and(|most| self.in_document == most.get()) {
+            self.turn_page();
+        }
+        let is_first = self.in_document == 0;
         match &mut self.form {
             Form::Ndjson => push_line(&mut self.bytes, &item.to_string()),
             Form::Geojson => collection::push(&mut self.bytes, is_first, &feature(item)),
@@ -109,7 +119,28 @@ impl Encoder {
             Form::Ended => return Err(Error::internal("an item after the end")),
         }
         self.items += 1;
+        self.in_document += 1;
         Ok(())
+    }
+
+    /// Begins another document, where items stand in one.
+    fn turn_page(&mut self) {
+        if matches!(self.form, Form::Geojson | Form::Json { .. }) {
+            self.end_document(None);
+            self.bytes.extend_from_slice(HEAD);
+            self.in_document = 0;
+        }
+    }
+
+    /// Writes what follows the last item of a document; `matched` is how many there are in all, where that is known.
+    fn end_document(&mut self, matched: Option<u64>) {
+        match &self.form {
+            Form::Geojson => self.bytes.extend_from_slice(GEOJSON_TAIL),
+            Form::Json { root } => {
+                self.bytes.extend_from_slice(item_collection_tail(root, self.in_document, matched).as_bytes());
+            }
+            _ => {}
+        }
     }
 
     /// Takes rows.
@@ -162,19 +193,15 @@ impl Encoder {
         if let Form::Geoparquet(file) = &mut self.form {
             return file.finish();
         }
+        self.end_document(complete.then_some(self.items));
         let mut bytes = self.take();
         match std::mem::replace(&mut self.form, Form::Ended) {
             Form::Ended => return Ok(None),
-            Form::Geojson => bytes.extend_from_slice(GEOJSON_TAIL),
-            Form::Json { root } => {
-                let matched = complete.then_some(self.items);
-                bytes.extend_from_slice(item_collection_tail(&root, self.items, matched).as_bytes());
-            }
             Form::Arrow(mut arrow) => {
                 arrow.finish()?;
                 bytes.extend_from_slice(&arrow.take());
             }
-            Form::Ndjson | Form::Csv(_) | Form::Url | Form::Geoparquet(_) => {}
+            _ => {}
         }
         Ok(Some(bytes))
     }
@@ -239,7 +266,7 @@ mod tests {
     }
 
     fn csv(properties: &[&str], with_href: bool) -> Form {
-        Form::Csv(Csv::new(properties.iter().map(|name| (*name).to_owned()).collect(), with_href))
+        Form::Csv(Csv::new(properties.iter().copied(), None, with_href))
     }
 
     #[test]
@@ -285,6 +312,36 @@ mod tests {
         let (text, _) = encode(Form::Geojson, None, &[json!({ "id": "a", "bbox": null })]);
         let feature = json!({ "type": "Feature", "id": "a", "geometry": null, "properties": null });
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["features"], json!([feature]));
+    }
+
+    #[test]
+    fn pages_are_documents_of_their_own() {
+        for number in [0, 1, 2, 3, 4] {
+            let mut encoder = Encoder::of(Form::Json { root: "c".to_owned() }, None);
+            encoder.page_items = NonZeroU64::new(2);
+            for _ in 0..number {
+                encoder.push(&item("a")).unwrap();
+            }
+            let mut bytes = encoder.take();
+            bytes.extend(encoder.finish(true).unwrap().unwrap());
+            let pages: Vec<Value> =
+                serde_json::Deserializer::from_slice(&bytes).into_iter().collect::<Result<_, _>>().unwrap();
+            let returned: Vec<u64> = pages.iter().map(|page| page["numberReturned"].as_u64().unwrap()).collect();
+            let expected: &[u64] = [&[0][..], &[1], &[2], &[2, 1], &[2, 2]][number];
+            assert_eq!(returned, expected);
+            assert_eq!(pages.last().unwrap()["numberMatched"], number);
+            assert!(
+                pages.iter().all(|page| page["features"].as_array().unwrap().len() as u64 == page["numberReturned"])
+            );
+        }
+    }
+
+    #[test]
+    fn csv_has_the_columns_of_the_wanted_members() {
+        let fields = Fields::parse(["id", "bbox", "properties.depth"]).unwrap();
+        let csv = Form::Csv(Csv::new(["depth", "tags"], Some(&fields), true));
+        let (text, _) = encode(csv, Some("data"), &[item("a")]);
+        assert_eq!(text, "id,collection,west,south,east,north,href,depth\r\na,c,1,2,3.5,4,https://h/a.nc,-4.5\r\n");
     }
 
     #[test]

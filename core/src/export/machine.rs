@@ -50,7 +50,7 @@ impl Export {
     /// # Errors
     /// As [`Search::new`] and [`Encoder::new`].
     pub fn new(catalog: &Catalog, query: Query, format: Format, options: ExportOptions) -> Result<Self> {
-        let encoder = Encoder::new(format, catalog, options)?;
+        let encoder = Encoder::new(format, catalog, query.fields.as_ref(), options)?;
         let most_items = query.max_items;
         let source = if encoder.takes_rows() {
             Source::Rows(Box::new(Rows::new(catalog, query, Output::Items)?))

@@ -31,7 +31,7 @@ pub(super) async fn run(arguments: Search, common: &Common) -> Result<Exit, Fail
         read::count(&opened.driver, &opened.catalog, query).await?
     } else {
         let spool: Box<FileSpool> = Box::default();
-        let options = ExportOptions { asset: arguments.asset, spool: Some(spool) };
+        let options = ExportOptions { asset: arguments.asset, spool: Some(spool), page_items: arguments.limit };
         let mut export = Export::new(&opened.catalog, query, format, options)?;
         let report = write(&opened, &mut export, Output::open(place)?).await?;
         remarks = export.remarks();
