@@ -1,6 +1,8 @@
-//! What the tests share: outside fixtures and what a test says when they are absent, tables in memory, JSON equality.
+//! What the tests share: outside fixtures and what a test says when they are absent, tables in memory,
+//! things made at random, JSON equality.
 
 pub mod folder;
+pub mod generated;
 pub mod items;
 pub mod made;
 pub mod place;

@@ -61,26 +61,18 @@ impl Made {
         Self::with_columns(items, grid, style, &[], TimeBin::Year)
     }
 
-    /// Writes `items` into one file for each cell and time bin.
-    ///
-    /// # Panics
-    /// As [`of`](Self::of).
-    pub fn binned(items: &[ValidItem], grid: Grid, style: Style, time_bin: TimeBin) -> Self {
-        Self::with_columns(items, grid, style, &[], time_bin)
-    }
-
     /// As [`of`](Self::of), with a column for each property that an ingest would give one.
     ///
     /// # Panics
     /// As there.
-    pub fn with_all_columns(items: &[ValidItem], grid: Grid, style: Style) -> Self {
+    pub fn with_all_columns(items: &[ValidItem], grid: Grid, style: Style, time_bin: TimeBin) -> Self {
         let initial = Schema { schema_id: 0, fields: schema::initial_fields() };
         let mut observed = ObservedProperties::default();
         for item in items {
             observed.observe(&item.item);
         }
         let columns = observed.new_fields(&initial, initial.highest_field_id());
-        Self::with_columns(items, grid, style, &columns, TimeBin::Year)
+        Self::with_columns(items, grid, style, &columns, time_bin)
     }
 
     #[expect(clippy::unwrap_used, reason = "a test stops where its set-up fails")]

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use earthcatalog_core::catalog::TimeBin;
 use earthcatalog_core::cql2::Expression;
 use earthcatalog_core::grid::{Grid, H3Grid};
 use earthcatalog_core::machine::drive;
@@ -74,7 +75,7 @@ fn the_abstract_test_suite_counts_are_all_equal() {
             let data = json_of(&folder.join(format!("testdata/{source}.geojson")));
             let features = data["features"].as_array().unwrap().iter().enumerate();
             let items: Vec<ValidItem> = features.map(|(number, feature)| item(feature, number)).collect();
-            Made::with_all_columns(&items, Grid::H3(H3Grid::new(1).unwrap()), Style::Ours)
+            Made::with_all_columns(&items, Grid::H3(H3Grid::new(1).unwrap()), Style::Ours, TimeBin::Year)
         });
         // The suite's data sets call their geometry `geom`.
         let predicate = case["predicate"].as_str().unwrap().replace("(geom,", "(geometry,");

@@ -8,6 +8,7 @@ use std::fs::File;
 use earthcatalog_core::catalog::properties::GridDefinition;
 use earthcatalog_core::geometry::Shape;
 use earthcatalog_core::grid::{Cover, Footprints, Grid, H3Grid, NONE_CELL, Reach, RegionGrid, Tiles};
+use earthcatalog_tests::generated::cases;
 use earthcatalog_tests::shapes::{Rings, python_h3_keys, samples};
 use flate2::read::GzDecoder;
 use geo::Coord;
@@ -125,12 +126,8 @@ fn around_a_pole() -> impl Strategy<Value = (Rings, u8)> {
     )
 }
 
-fn settings(cases: u32) -> ProptestConfig {
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
-}
-
 proptest! {
-    #![proptest_config(settings(200))]
+    #![proptest_config(cases(200))]
 
     #[test]
     fn polygons_are_found_at_each_of_their_points((rings, resolution) in inland()) {
@@ -144,7 +141,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(settings(100))]
+    #![proptest_config(cases(100))]
 
     #[test]
     fn rings_round_a_pole_are_found((rings, resolution) in around_a_pole()) {
@@ -330,7 +327,7 @@ fn written() -> impl Strategy<Value = Vec<(f64, f64)>> {
 }
 
 proptest! {
-    #![proptest_config(settings(150))]
+    #![proptest_config(cases(150))]
 
     #[test]
     fn tiles_of_every_kind_are_found(written in written(), size in 0_usize..6, level in 0_u32..5) {

@@ -6,6 +6,7 @@
 use earthcatalog_core::ErrorKind;
 use earthcatalog_core::geometry::{Shape, wkb};
 use earthcatalog_core::grid::{Cover, Grid, NONE_CELL, RegionGrid};
+use earthcatalog_tests::generated::cases;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -325,7 +326,7 @@ fn countries_are_read_and_found() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(256))]
 
     #[test]
     fn any_bytes_are_wkb_or_corrupt(bytes in prop::collection::vec(any::<u8>(), 0..200)) {

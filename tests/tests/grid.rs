@@ -9,6 +9,7 @@ use std::io::{BufRead as _, BufReader};
 use earthcatalog_core::catalog::properties::GridDefinition;
 use earthcatalog_core::geometry::Shape;
 use earthcatalog_core::grid::{Cover, Grid, H3Grid, NONE_CELL, RegionGrid, cell_list_sql};
+use earthcatalog_tests::generated::cases;
 use earthcatalog_tests::shapes::samples;
 use flate2::read::GzDecoder;
 use geo::{Coord, Distance as _, Euclidean, Geometry};
@@ -267,24 +268,29 @@ fn wrapped(longitude: f64) -> f64 {
 
 /// A star-shaped or, with `order` shuffled, self-intersecting ring around a place.
 fn polygon() -> impl Strategy<Value = Value> {
+    polygon_at((longitude(), latitude()), (size(), size()))
+}
+
+fn polygon_at(
+    place: impl Strategy<Value = (f64, f64)>,
+    size: impl Strategy<Value = (f64, f64)>,
+) -> impl Strategy<Value = Value> {
     let spokes = prop::collection::vec((0.0..1.0, 0.05..1.0), 3..12);
-    (longitude(), latitude(), size(), size(), spokes, any::<bool>()).prop_map(
-        |(longitude, latitude, wide, high, mut spokes, tangled)| {
-            if !tangled {
-                spokes.sort_by(|a: &(f64, f64), b| a.0.total_cmp(&b.0));
-            }
-            let mut ring: Vec<Value> = spokes
-                .iter()
-                .map(|(turn, reach)| {
-                    let (sin, cos) = (turn * std::f64::consts::TAU).sin_cos();
-                    let x = wrapped(longitude + wide / 2.0 * reach * cos);
-                    json!([x, (latitude + high / 2.0 * reach * sin).clamp(-90.0, 90.0)])
-                })
-                .collect();
-            ring.extend(ring.first().cloned());
-            json!({"type": "Polygon", "coordinates": [ring]})
-        },
-    )
+    (place, size, spokes, any::<bool>()).prop_map(|((longitude, latitude), (wide, high), mut spokes, tangled)| {
+        if !tangled {
+            spokes.sort_by(|a: &(f64, f64), b| a.0.total_cmp(&b.0));
+        }
+        let mut ring: Vec<Value> = spokes
+            .iter()
+            .map(|(turn, reach)| {
+                let (sin, cos) = (turn * std::f64::consts::TAU).sin_cos();
+                let x = wrapped(longitude + wide / 2.0 * reach * cos);
+                json!([x, (latitude + high / 2.0 * reach * sin).clamp(-90.0, 90.0)])
+            })
+            .collect();
+        ring.extend(ring.first().cloned());
+        json!({"type": "Polygon", "coordinates": [ring]})
+    })
 }
 
 fn line() -> impl Strategy<Value = Value> {
@@ -310,16 +316,31 @@ fn resolution_for(shape: &Shape, wanted: u8) -> u8 {
         2
     } else if size > 10.0 {
         3
-    } else {
+    } else if size > 1.0 {
         5
+    } else {
+        6
+    })
+}
+
+/// Two polygons that mostly meet, each some cells of the resolution wide.
+fn neighbours() -> impl Strategy<Value = (u8, Shape, Shape)> {
+    (longitude(), latitude(), 0_u8..=6).prop_flat_map(|(x, y, resolution)| {
+        // The edge of a hexagon: 1,281 km at resolution 0, √7 times less at each that follows.
+        let edge = 11.5 / 7_f64.powf(f64::from(resolution) / 2.0);
+        let place = (-edge..edge, -edge..edge)
+            .prop_map(move |(east, north)| (wrapped(x + east), (y + north).clamp(-90.0, 90.0)));
+        let size = || prop_oneof![0.01..0.3, 0.3..4.0].prop_map(move |edges: f64| edges * edge);
+        let polygon = || polygon_at(place.clone(), (size(), size())).prop_map(|one| Shape::from_geojson(&one).unwrap());
+        (Just(resolution), polygon(), polygon())
     })
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(200))]
 
     #[test]
-    fn the_cell_of_every_point_of_a_shape_is_in_its_cover(shape in shape(), wanted in 0_u8..=5) {
+    fn the_cell_of_every_point_of_a_shape_is_in_its_cover(shape in shape(), wanted in 0_u8..=6) {
         every_sample_is_covered(resolution_for(&shape, wanted), &shape, 24)?;
     }
 
@@ -331,10 +352,22 @@ proptest! {
             prop_assert!(!cells(resolution, &a).is_disjoint(&cells(resolution, &b)), "{:?} {:?}", a, b);
         }
     }
+
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 80, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(3000))]
+
+    #[test]
+    fn neighbours_that_intersect_share_a_cell((resolution, a, b) in neighbours()) {
+        if a.intersects(&b) {
+            prop_assert!(!cells(resolution, &a).is_disjoint(&cells(resolution, &b)), "{resolution} {:?} {:?}", a, b);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(80))]
 
     #[test]
     fn every_cell_of_a_cover_is_near_the_shape(shape in shape(), wanted in 0_u8..=2) {

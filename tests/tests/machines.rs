@@ -11,6 +11,7 @@ use earthcatalog_core::machine::drive;
 use earthcatalog_core::query::Query;
 use earthcatalog_core::stac::ValidItem;
 use earthcatalog_core::{Error, ErrorKind, Machine, Request, Result, Step};
+use earthcatalog_tests::generated::cases;
 use earthcatalog_tests::made::{Made, Style};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -80,7 +81,7 @@ fn in_usual_order(table: &Made, query: &Query) -> Vec<Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+    #![proptest_config(cases(40))]
 
     #[test]
     fn any_order_of_answers_gives_the_same_items_in_the_same_order(choices in proptest::collection::vec(any::<usize>(), 1..50)) {

@@ -14,6 +14,7 @@ use earthcatalog_core::iceberg::metadata::Schema;
 use earthcatalog_core::stac::{ValidItem, decode_items, encode_items, schema};
 use earthcatalog_core::write::columns::ObservedProperties;
 use earthcatalog_core::write::{PartitionKey, write_data_file};
+use earthcatalog_tests::generated::cases;
 use earthcatalog_tests::items::{Source, sources};
 use earthcatalog_tests::same_json;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -306,7 +307,7 @@ fn any_item() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(300))]
 
     #[test]
     fn any_valid_items_come_back_together_as_they_went_in(items in prop::collection::vec(any_item(), 1..5)) {

@@ -9,6 +9,7 @@ use earthcatalog_core::machine::drive;
 use earthcatalog_core::query::datetime::parse_instant;
 use earthcatalog_core::query::{Fields, Query};
 use earthcatalog_core::stac::ValidItem;
+use earthcatalog_tests::generated::cases;
 use earthcatalog_tests::made::{Made, Style};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -157,7 +158,7 @@ fn ids(items: &[Value]) -> Vec<&str> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+    #![proptest_config(cases(60))]
 
     #[test]
     fn an_ordered_search_is_a_stable_sort_of_all_that_match(

@@ -1,11 +1,14 @@
 //! CQL2 JSON judged on an item's JSON, one item at a time, written as plainly as the standard reads.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a filter that is none is a test that fails")]
+
 use std::cmp::Ordering;
 
 use earthcatalog_core::query::datetime::parse_instant;
 use serde_json::{Value, json};
 
-pub(crate) const TEMPORAL: &[&str] = &[
+/// Operators of two times.
+pub const TEMPORAL: &[&str] = &[
     "t_after",
     "t_before",
     "t_contains",
@@ -22,12 +25,16 @@ pub(crate) const TEMPORAL: &[&str] = &[
     "t_startedBy",
     "t_starts",
 ];
-pub(crate) const SPATIAL: &[&str] =
+/// Operators of two geometries.
+pub const SPATIAL: &[&str] =
     &["s_intersects", "s_disjoint", "s_equals", "s_touches", "s_within", "s_contains", "s_crosses", "s_overlaps"];
-pub(crate) const ARRAYS: &[&str] = &["a_contains", "a_containedBy", "a_equals", "a_overlaps"];
+/// Operators of two lists.
+pub const ARRAYS: &[&str] = &["a_contains", "a_containedBy", "a_equals", "a_overlaps"];
 const DAY: i64 = 86_400_000_000;
 
-pub(crate) fn square(west: i32, south: i32, east: i32, north: i32) -> Value {
+/// A box as a polygon.
+#[must_use]
+pub fn square(west: i32, south: i32, east: i32, north: i32) -> Value {
     json!({ "type": "Polygon", "coordinates": [[[west, south], [east, south], [east, north], [west, north], [west, south]]] })
 }
 
@@ -38,7 +45,12 @@ enum Term {
     Time(i64, i64),
 }
 
-pub(crate) fn truth(filter: &Value, item: &Value) -> Option<bool> {
+/// What a filter says of an item; `None` for unknown.
+///
+/// # Panics
+/// If it is no filter.
+#[must_use]
+pub fn truth(filter: &Value, item: &Value) -> Option<bool> {
     let Some(name) = filter.get("op").and_then(Value::as_str) else {
         return match value(filter, item)? {
             Term::Json(Value::Bool(value)) => Some(value),
@@ -115,7 +127,8 @@ fn holds(name: &str, order: Ordering) -> bool {
 fn value(expression: &Value, item: &Value) -> Option<Term> {
     if let Some(name) = expression.get("property").and_then(Value::as_str) {
         let found = place(name, item)?;
-        let time = ["datetime", "start_datetime", "created"].contains(&name);
+        let bare = name.strip_prefix("properties.").unwrap_or(name);
+        let time = ["datetime", "start_datetime", "end_datetime", "created"].contains(&bare);
         let instant = found.as_str().filter(|_| time).and_then(|text| parse_instant(text).ok());
         return Some(instant.map_or_else(|| Term::Json(found.clone()), |at| Term::Time(at, at)));
     }
@@ -335,5 +348,24 @@ fn array(name: &str, left: &[Value], right: &[Value]) -> bool {
         "a_containedBy" => holds(right, left),
         "a_equals" => holds(left, right) && holds(right, left),
         _ => left.iter().any(|one| right.iter().any(|other| same(one, other))),
+    }
+}
+
+/// Which of two items is first by a property: booleans, numbers, texts, then all else; nothing is last.
+#[must_use]
+pub fn order(name: &str, left: &Value, right: &Value, descending: bool) -> Ordering {
+    let rank = |term: &Term| match term {
+        Term::Json(Value::Bool(_)) => 0,
+        Term::Json(Value::Number(_)) => 1,
+        Term::Json(Value::String(_)) | Term::Time(..) => 2,
+        Term::Json(_) => 3,
+    };
+    let of = |item| value(&json!({ "property": name }), item);
+    match (of(left), of(right)) {
+        (Some(left), Some(right)) => {
+            let order = compare(&left, &right).unwrap_or_else(|| rank(&left).cmp(&rank(&right)));
+            if descending { order.reverse() } else { order }
+        }
+        (left, right) => left.is_none().cmp(&right.is_none()),
     }
 }
