@@ -1,7 +1,14 @@
 //! Section A: searches that answered wrong.
 
+use std::ops::ControlFlow;
+
+use earthcatalog::driver::Driver;
+use earthcatalog::read;
+use earthcatalog_core::export::{Export, ExportOptions, Format};
 use earthcatalog_core::query::{Query, TemporalRule};
-use serde_json::json;
+use earthcatalog_core::search::Search;
+use earthcatalog_tests::folder::{Folder, run};
+use serde_json::{Value, json};
 
 use super::{catalog, item, placed, polygon, square, timed};
 
@@ -11,6 +18,34 @@ fn bbox(numbers: &[f64]) -> Query {
 
 fn at(datetime: &str) -> Query {
     Query::new().datetime(datetime).unwrap()
+}
+
+fn body(members: &Value) -> Query {
+    Query::from_json(members).unwrap()
+}
+
+/// A catalog of 30 items, one a day, each in several cells of Greenland; every second one is of collection `even`.
+fn greenland() -> (Folder, Vec<String>) {
+    let items: Vec<Value> = (0..30)
+        .map(|number| {
+            let time = format!("20{:02}-06-{:02}T00:00:00Z", 18 + number % 3, number + 1);
+            let mut item = item(
+                &format!("item-{number:02}"),
+                &square(-55.0 + f64::from(number) / 2.0, 66.0, 6.0),
+                &json!({ "datetime": time, "count": (number * 7) % 30 }),
+            );
+            item["collection"] = json!(if number % 2 == 0 { "even" } else { "odd" });
+            item["assets"] = json!({ "data": { "href": format!("https://h/item-{number:02}") } });
+            item
+        })
+        .collect();
+    let ids = items.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect();
+    (catalog(2, &items), ids)
+}
+
+/// The ids in the order of the answer.
+fn in_order(place: &Folder, query: Query) -> Vec<String> {
+    place.search(query).unwrap().0.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
@@ -35,6 +70,27 @@ fn a2_a_search_without_geometry_finds_by_ids_by_time_and_everything() {
     assert_eq!(place.ids(Query::new()), ["a", "b"]);
     assert_eq!(place.ids(Query::new().ids(["b", "c"])), ["b"]);
     assert_eq!(place.ids(at("2020")), ["a"]);
+}
+
+#[test]
+fn a3_an_item_in_many_cells_is_found_and_counted_once() {
+    let (place, ids) = greenland();
+    let (items, report) = place.search(bbox(&[-60.0, 60.0, -20.0, 84.0])).unwrap();
+    assert!(report.scan.rows_matched >= 3 * items.len() as u64, "{report:?}");
+    assert_eq!(earthcatalog_tests::folder::sorted_ids(&items), ids);
+    assert_eq!(report.scan.items, ids.len() as u64);
+    let mut some = in_order(&place, Query::new().max_items(20));
+    some.sort();
+    some.dedup();
+    assert_eq!(some.len(), 20);
+}
+
+#[test]
+fn a4_max_items_counts_what_matches_all_conditions() {
+    let (place, _) = greenland();
+    assert_eq!(place.ids(at("2019")).len(), 10);
+    assert_eq!(place.ids(at("2019").max_items(20)).len(), 10);
+    assert_eq!(place.ids(at("2019").max_items(4)).len(), 4);
 }
 
 #[test]
@@ -129,12 +185,56 @@ fn a12_an_item_without_datetime_is_found_and_counted() {
     assert_eq!(place.ids(at("2020-01-15")), ["range"]);
     assert!(place.ids(at("2020-01-15").temporal(TemporalRule::Datetime)).is_empty());
     let catalog = place.catalog();
-    let driver = earthcatalog::driver::Driver::new(earthcatalog::store::Stores::default());
-    let listing = earthcatalog::read::list_files(&driver, &catalog, None);
-    let (files, _) = earthcatalog_tests::folder::run(listing).unwrap();
+    let driver = Driver::default();
+    let listing = read::list_files(&driver, &catalog, None);
+    let (files, _) = run(listing).unwrap();
     let files = files.iter().map(|file| file.data_file.as_ref());
     let partitions = earthcatalog_core::catalog::stats::stats(files, catalog.metadata());
     assert_eq!(partitions.iter().map(|one| (one.year.clone(), one.row_count)).collect::<Vec<_>>(), [(None, 2)]);
+}
+
+#[test]
+fn a13_every_form_of_answer_heeds_every_parameter() {
+    let (place, ids) = greenland();
+    let query = body(&json!({
+        "bbox": [-60, 60, -20, 84], "datetime": "2018/2019", "ids": ids[3..20], "collections": ["odd"],
+        "filter": "count > 2", "sortby": ["-count"], "limit": 1, "maxItems": 3,
+    }));
+    // Of 3, 7, 9, 13, 15 and 19, which are odd and not of 2020: 21, 19, 3, 1, 15 and 13.
+    let expected = ["item-03", "item-07", "item-15"];
+    assert_eq!(in_order(&place, query.clone()), expected);
+    let catalog = place.catalog();
+    for format in [Format::Ndjson, Format::Json, Format::Geojson, Format::Csv, Format::Url] {
+        let mut export = Export::new(&catalog, query.clone(), format, ExportOptions::default()).unwrap();
+        let mut text = Vec::new();
+        run(read::export(&Driver::default(), &mut export, |piece| {
+            text.extend_from_slice(&piece.bytes);
+            Ok(ControlFlow::Continue(()))
+        }))
+        .unwrap();
+        let text = String::from_utf8(text).unwrap();
+        let places: Vec<Option<usize>> = expected.iter().map(|id| text.find(id)).collect();
+        assert!(places.is_sorted() && !places.contains(&None), "{format:?}: {text}");
+        assert!(
+            ids.iter().filter(|id| !expected.contains(&id.as_str())).all(|id| !text.contains(id.as_str())),
+            "{format:?}"
+        );
+    }
+}
+
+#[test]
+fn a14_limit_is_the_size_of_a_page_and_ends_nothing() {
+    let (place, ids) = greenland();
+    assert_eq!(place.ids(body(&json!({ "limit": 1 }))), ids);
+}
+
+#[test]
+fn a15_the_order_is_that_of_the_whole_answer() {
+    let (place, ids) = greenland();
+    let mut expected = ids;
+    expected.sort_by_key(|id| std::cmp::Reverse(id[5..].parse::<u32>().unwrap() * 7 % 30));
+    assert_eq!(in_order(&place, body(&json!({ "sortby": "-count" }))), expected);
+    assert_eq!(in_order(&place, body(&json!({ "sortby": "-count", "max_items": 7 }))), expected[..7]);
 }
 
 /// Bounds without an offset would depend on where the search runs: they are refused, and periods are in UTC.
@@ -155,4 +255,45 @@ fn a20_a_footprint_over_the_antimeridian_lies_there_and_not_round_the_world() {
     assert_eq!(place.ids(bbox(&[179.5, 60.2, 179.6, 60.3])), ["jumps"]);
     assert_eq!(place.ids(bbox(&[-179.6, 60.2, -179.5, 60.3])), ["jumps"]);
     assert!(place.ids(bbox(&[178.0, 60.2, 178.9, 60.3])).is_empty());
+}
+
+#[test]
+fn a22_the_environment_of_the_process_is_left_alone() {
+    let (place, _) = greenland();
+    let environment = || std::env::vars_os().collect::<Vec<_>>();
+    let before = environment();
+    let mut items = 0;
+    let take = |_| {
+        assert_eq!(environment(), before);
+        items += 1;
+        Ok(ControlFlow::Continue(()))
+    };
+    run(read::search(&Driver::default(), &place.catalog(), Query::new(), take)).unwrap();
+    assert_eq!(items, 30);
+}
+
+#[test]
+fn a23_to_show_a_search_plans_nothing() {
+    let (place, _) = greenland();
+    let search = Search::new(&place.catalog(), Query::new()).unwrap();
+    assert!(!format!("{search:?}").is_empty());
+    assert_eq!(search.plan(), None);
+}
+
+#[test]
+fn a24_a_file_costs_what_is_read_of_it() {
+    let (place, _) = greenland();
+    let (_, report) = place.search(Query::new()).unwrap();
+    assert!(report.scan.files_opened > 20);
+    // One read for each small file, and those of the plan.
+    assert!(report.requests.requests <= report.scan.files_opened + 3, "{report:?}");
+}
+
+#[test]
+fn a25_nothing_is_read_but_the_catalog() {
+    let (place, _) = greenland();
+    let base = place.path("catalog");
+    let (_, report) = place.search(body(&json!({ "filter": "S_INTERSECTS(geometry, POINT(-50 68))" }))).unwrap();
+    assert!(!report.sent.is_empty());
+    assert!(report.sent.iter().all(|sent| sent.location.as_str().starts_with(&base)), "{:?}", report.sent);
 }
