@@ -5,6 +5,9 @@ SHELL := bash
 .NOTPARALLEL:
 .PHONY: help demo explore test setup lint unit fuzz npm js www www-test interop bench-web clean
 
+# A test among the targets gives dependencies the features that they have for the tests: they are not built once more.
+BINARIES := cargo build --locked --workspace --bins --test vectors
+
 # A backtrace of every expected panic would bury the one that matters.
 export RUST_BACKTRACE := 0
 
@@ -53,7 +56,7 @@ npm: ## make the npm package: target/npm/earthcatalog-VERSION.tgz
 
 js: npm ## test the npm package in Node, in Chromium and in bundlers
 	tests/setup.sh js
-	cargo build --locked --workspace --bins
+	$(BINARIES)
 	npm ci --prefix tests/js --no-fund --no-audit --silent
 	npm ci --prefix tests/js/packaging --no-fund --no-audit --silent
 	rm -rf target/js
@@ -66,17 +69,17 @@ www: npm ## build the explorer: www/dist
 
 www-test: www ## use the explorer in Chromium as a person does
 	tests/setup.sh js
-	cargo build --locked --workspace --bins
+	$(BINARIES)
 	node tests/js/catalogs.mjs
 	cd www/tests && node --test --test-concurrency=1
 
 interop: ## what we write is read by PyIceberg, DuckDB, geopandas, Polars, rustac and others
-	cargo build --locked --workspace --bins
+	$(BINARIES)
 	tests/python/run.sh target/debug/earthcatalog
 
 bench-web: npm ## measure searches in Chromium beside other readers (BENCH_RUNS=3)
 	tests/setup.sh build js
-	cargo build --locked --workspace --bins
+	$(BINARIES)
 	npm ci --prefix tests/js --no-fund --no-audit --silent
 	npm ci --prefix tests/bench --no-fund --no-audit --silent
 	node tests/bench/web.mjs
