@@ -19,6 +19,7 @@ use crate::fetch::read_object;
 use crate::gc::{key_below, list};
 use crate::index;
 use crate::read::open;
+use crate::record;
 use crate::rows::live::{LiveFile, manifests, object_bytes, scan_file};
 use crate::store::{Stores, store_error};
 use cover::Covers;
@@ -65,6 +66,7 @@ pub async fn check(stores: &Stores, location: &str, deep: bool) -> Result<CheckR
         check.snapshot(snapshot).await?;
     }
     check.named_objects().await?;
+    check.lost_commits().await?;
     if deep {
         check.rows().await?;
     }
@@ -224,6 +226,16 @@ impl Check<'_> {
         self.object(index, None).await?;
         if self.catalog.snapshot().is_some() && index::complete_index(self.catalog).is_none() {
             self.found(Wrong::Index, index, "another program changed the catalog since the index was written");
+        }
+        Ok(())
+    }
+
+    /// Commits that another program undid by uploading an older database.
+    async fn lost_commits(&mut self) -> Result<()> {
+        for lost in record::lost(self.stores, self.catalog).await? {
+            let found = "this commit was made and is not in the table's history: another program uploaded a database \
+                         of its own over it";
+            self.found(Wrong::Lost, &lost.record.metadata_location, found);
         }
         Ok(())
     }

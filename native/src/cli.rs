@@ -7,7 +7,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use operations::{Check, Compact, Delete, Delta, Expire, Gc, Index, IndexAction, Repair, SortArgument, age};
+pub(crate) use operations::{
+    Check, Compact, Delete, Delta, Expire, Gc, Index, IndexAction, Lock, LockAction, Repair, SortArgument, age,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,7 +22,7 @@ Examples:
 CATALOG is a local folder, s3://…, gs://…, az://… or http(s)://… (read only), with or without /earthcatalog.db.
 
 Exit codes: 0 done, 1 error, 2 wrong usage, 3 done in part (some items failed),
-10 no catalog there, 11 locked, 12 access denied, 75 commit state unknown.
+10 no catalog there, 11 locked, 12 access denied, 75 commit state unknown, 130 interrupted.
 Data goes to stdout, progress and messages go to stderr.";
 
 /// STAC catalogs on plain object storage: GeoParquet and Iceberg, no server.
@@ -71,6 +73,8 @@ pub(crate) enum Command {
     Gc(Gc),
     /// Look after the hash index.
     Index(Index),
+    /// Say who holds a catalog's lock, or remove it.
+    Lock(Lock),
     /// Say what is wrong with a catalog.
     Check(Check),
     /// Write all items that can be read anew.

@@ -68,7 +68,7 @@ pub trait Revise: Send {
 /// [`CommitStateUnknown`](earthcatalog_core::ErrorKind::CommitStateUnknown) if the commit may or may not have happened; a repeat with the same
 /// [`Change::commit_id`] finds out. After any other error it has not happened.
 pub async fn commit(stores: &Stores, catalog: &Catalog, change: Change) -> Result<CommitOutcome> {
-    commit_by(Protocol::default(), stores, catalog, change, None).await
+    commit_by(stores, catalog, change, None).await
 }
 
 /// As [`commit`], but asks `reviser` each time another writer was faster.
@@ -81,44 +81,31 @@ pub async fn commit_revised(
     change: Change,
     reviser: &mut dyn Revise,
 ) -> Result<CommitOutcome> {
-    commit_by(Protocol::default(), stores, catalog, change, Some(reviser)).await
+    commit_by(stores, catalog, change, Some(reviser)).await
 }
 
-/// The steps of a commit that a test leaves out, to see that it would notice.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Protocol {
-    /// The database is written only while it is the one that was read.
-    pub conditional: bool,
-    /// A commit looks for itself in the table before it is tried again.
-    pub looks_for_itself: bool,
-}
-
-impl Default for Protocol {
-    fn default() -> Self {
-        Self { conditional: true, looks_for_itself: true }
-    }
-}
-
-#[doc(hidden)]
-pub async fn commit_by(
-    protocol: Protocol,
+async fn commit_by(
     stores: &Stores,
     catalog: &Catalog,
     change: Change,
     mut reviser: Option<&mut dyn Revise>,
 ) -> Result<CommitOutcome> {
-    let mut attempt = Attempt::new(stores, catalog, change, protocol)?;
+    let mut attempt = Attempt::new(stores, catalog, change)?;
     trial::ensure(stores, catalog.base()).await?;
     for number in 1..=doubt::ATTEMPTS {
         let reviser = reviser.as_mut().map(|reviser| &mut **reviser as &mut dyn Revise);
         match attempt.step(reviser).await {
-            Ok(Some(outcome)) => return Ok(outcome),
+            Ok(Some(outcome)) => {
+                attempt.record(&outcome).await;
+                return Ok(outcome);
+            }
             Ok(None) => pause(&attempt.commit_id, number).await,
             Err(error) => return Err(attempt.explained(error)),
         }
     }
-    attempt.last_look().await
+    let outcome = attempt.last_look().await?;
+    attempt.record(&outcome).await;
+    Ok(outcome)
 }
 
 /// Puts an immutable object, such as a data file, so that it is there for good once this returns.

@@ -19,7 +19,9 @@ use serde::Serialize;
 
 use crate::index::replanned;
 use crate::ingest::check_writable;
+use crate::lock::server_now_ms;
 use crate::read::open;
+use crate::record;
 use crate::store::{Stores, store_error};
 pub(crate) use roots::key_below;
 use roots::roots;
@@ -36,7 +38,7 @@ const LISTED: usize = 1_000;
 pub struct GcOptions {
     /// The catalog's location.
     pub catalog: String,
-    /// Objects last written this or later stay: µs since 1970, by the store's clock.
+    /// Objects last written this or later stay: µs since 1970, by the store's clock, which [`store_now_us`] tells.
     pub before_us: i64,
     /// Lists, deletes nothing.
     pub dry_run: bool,
@@ -72,6 +74,16 @@ struct Doomed {
     bytes: u64,
 }
 
+/// What time it is by the clock of the store that holds a catalog; by this machine's where nothing can be written.
+///
+/// # Errors
+/// Those of opening the catalog.
+pub async fn store_now_us(stores: &Stores, catalog: &str) -> Result<i64> {
+    let base = open(stores, catalog).await?.base().clone();
+    let now_ms = server_now_ms(stores, &base).await.unwrap_or_else(|_| stores.host().now_ms());
+    Ok(now_ms.saturating_mul(1_000))
+}
+
 /// Deletes what nobody needs. Never touches anything outside the catalog's base, nor what it does not recognise.
 ///
 /// # Errors
@@ -87,7 +99,8 @@ async fn one_look(stores: &Stores, options: &GcOptions) -> Result<GcReport> {
     check_writable(&opened, options.dry_run)?;
     let listed = list(stores, opened.base()).await?;
     let catalog = open(stores, &options.catalog).await?;
-    let roots = roots(stores, &catalog).await?;
+    let records_before_us = options.before_us.saturating_sub(record::KEPT_US);
+    let roots = roots(stores, &catalog, records_before_us).await?;
     let mut report = GcReport { objects: listed.len() as u64, ..GcReport::default() };
     let mut doomed = Vec::new();
     for object in listed {
@@ -103,9 +116,10 @@ async fn one_look(stores: &Stores, options: &GcOptions) -> Result<GcReport> {
             }
             continue;
         };
+        let before_us = if kind == Kind::Record { records_before_us } else { options.before_us };
         if roots.holds(&key) {
             report.kept += 1;
-        } else if modified_us >= options.before_us {
+        } else if modified_us >= before_us {
             report.young += 1;
         } else {
             doomed.push(Doomed { key, path, kind, bytes });
@@ -113,6 +127,7 @@ async fn one_look(stores: &Stores, options: &GcOptions) -> Result<GcReport> {
     }
     for round in doomed.chunks(ROUND) {
         if !options.dry_run {
+            stores.confirm_lease().await?;
             let present = open(stores, &options.catalog).await?;
             if present.metadata_location() != catalog.metadata_location() {
                 return Err(Error::new(ErrorKind::Conflict, "the catalog was changed while garbage was collected"));
@@ -153,7 +168,7 @@ async fn delete(stores: &Stores, base: &Location, doomed: &[Doomed]) -> Result<(
 /// An object below the base.
 pub(crate) struct Listed {
     pub(crate) key: String,
-    path: Path,
+    pub(crate) path: Path,
     pub(crate) modified_us: i64,
     pub(crate) bytes: u64,
 }

@@ -12,7 +12,6 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use object_store::{ObjectStoreExt as _, WriteMultipart};
 use serde::Serialize;
-use uuid::Uuid;
 
 use crate::commit::{Change, Revise, commit_revised, stored_location};
 use crate::fetch::{blocking, file_error, open_file};
@@ -80,7 +79,7 @@ impl NewIndex {
     /// # Errors
     /// The store's.
     pub(crate) async fn put(self, stores: &Stores, catalog: &Catalog, change: &mut Change) -> Result<()> {
-        let key = format!("warehouse/index/id_hashes-{}.parquet", Uuid::new_v4());
+        let key = format!("warehouse/index/id_hashes-{}.parquet", stores.host().draw());
         put_file(stores, catalog, &key, self.file).await.context("hash index", &key)?;
         let noted = stored_location(catalog, &key)?;
         change.properties.insert(properties::HASH_INDEX_PATH.to_owned(), noted.clone());

@@ -2,7 +2,6 @@
 
 pub mod catalog_db;
 pub mod check;
-pub mod clock;
 pub mod commit;
 pub mod compact;
 mod conditional;
@@ -12,12 +11,15 @@ pub mod driver;
 pub mod expire;
 mod fetch;
 pub mod gc;
+pub mod host;
 pub mod index;
 pub mod ingest;
 pub mod lock;
 mod objects;
 pub mod read;
+mod record;
 pub mod repair;
+pub mod replay;
 mod rows;
 pub mod sample;
 pub mod snapshot;

@@ -3,21 +3,19 @@
 mod lease;
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
 use earthcatalog_core::write::lock::{Decision, FoundLock, LOCK_NAME, LockRecord, decide};
 use earthcatalog_core::{Error, ErrorKind, Location, Result};
-use uuid::Uuid;
 
-use crate::clock::{Clock, SystemClock};
 use crate::conditional::{self, Answer, Version, Versioned};
 use crate::objects;
 use crate::store::{Stores, store_error};
 
 pub use lease::Lease;
+pub(crate) use lease::Shared;
 
 /// How often taking the lock is tried while the store does not answer or others come and go.
 const ATTEMPTS: u32 = 40;
@@ -31,15 +29,13 @@ pub struct LockOptions {
     pub owner: String,
     /// How long it holds if it is not renewed.
     pub ttl: Duration,
-    /// The clocks.
-    pub clock: Arc<dyn Clock>,
 }
 
 impl LockOptions {
     /// A lease of 15 minutes for `operation`.
     #[must_use]
     pub fn new(operation: &str) -> Self {
-        Self { owner: format!("earthcatalog-rs/{operation}"), ttl: TTL, clock: Arc::new(SystemClock) }
+        Self { owner: format!("earthcatalog-rs/{operation}"), ttl: TTL }
     }
 }
 
@@ -116,7 +112,7 @@ pub async fn status(stores: &Stores, base: &Location) -> Result<Option<LockStatu
     };
     let found = found(&present);
     // Whoever may only read asks this machine's clock.
-    let now_ms = server_now_ms(stores, base).await.unwrap_or_else(|_| SystemClock.now_ms());
+    let now_ms = server_now_ms(stores, base).await.unwrap_or_else(|_| stores.host().now_ms());
     let (expired, holder) = (now_ms >= found.until_ms(), CatalogLocked::of_found(&found));
     Ok(Some(LockStatus { found, expired, holder }))
 }
@@ -146,19 +142,19 @@ struct Claim {
 }
 
 impl Claim {
-    fn new(base: &Location, options: LockOptions) -> Self {
-        let started = rfc3339_offset(options.clock.now_ms());
-        let token = Uuid::new_v4().to_string();
+    fn new(stores: &Stores, base: &Location, options: LockOptions) -> Self {
+        let started = rfc3339_offset(stores.host().now_ms());
+        let token = stores.host().draw().to_string();
         Self { location: base.join(LOCK_NAME), base: base.clone(), options, token, started }
     }
 
     /// The body of the lock. No two are equal: a version may be a digest of it.
-    fn body(&self, fence: u64, nonce: u64) -> Result<Bytes> {
+    fn body(&self, stores: &Stores, fence: u64, nonce: u64) -> Result<Bytes> {
         let record = LockRecord {
             owner: self.options.owner.clone(),
             pid: u64::from(std::process::id()),
             hostname: hostname(),
-            acquired: rfc3339_offset(self.options.clock.now_ms()),
+            acquired: rfc3339_offset(stores.host().now_ms()),
             ttl_hours: self.options.ttl.as_secs_f64() / 3_600.0,
             token: Some(self.token.clone()),
             nonce: Some(nonce),
@@ -175,7 +171,13 @@ impl Claim {
         let (mut fence, mut expected): (u64, Option<Version>) = (1, None);
         let mut failed = None;
         for number in 1..=ATTEMPTS {
-            match conditional::write(stores, &self.location, expected.as_ref(), self.body(fence, number.into())?).await
+            match conditional::write(
+                stores,
+                &self.location,
+                expected.as_ref(),
+                self.body(stores, fence, number.into())?,
+            )
+            .await
             {
                 Ok(Answer::Written) => return Ok(fence),
                 Ok(Answer::Refused) => {}
@@ -226,8 +228,11 @@ fn found(present: &Versioned) -> FoundLock {
 }
 
 /// What time the store thinks it is: when an object was written that is written now.
-async fn server_now_ms(stores: &Stores, base: &Location) -> Result<i64> {
-    let location = base.join(&format!("_ec/clock/{}", Uuid::new_v4()));
+///
+/// # Errors
+/// The store's.
+pub async fn server_now_ms(stores: &Stores, base: &Location) -> Result<i64> {
+    let location = base.join(&format!("_ec/clock/{}", stores.host().draw()));
     objects::put(stores, &location, Bytes::from_static(b"what time is it")).await?;
     let written = conditional::read(stores, &location).await?;
     let (store, path) = stores.get(&location)?;

@@ -19,6 +19,7 @@ use earthcatalog_core::{Error, ErrorKind, Result};
 use iceberg::spec::{FormatVersion, ManifestFile, SchemaRef, Snapshot, Summary, TableMetadata, TableMetadataBuilder};
 use uuid::Uuid;
 
+use crate::record::CommitRecord;
 use manifests::{ManifestContext, NewManifest};
 use summary::Totals;
 use table::{metadata_folder, metadata_location, serialize};
@@ -129,6 +130,21 @@ impl Base {
         earlier.chain([self.metadata_location.as_str()]).any(|place| locations.iter().any(|ours| ours == place))
     }
 
+    /// The commits that made the snapshots that are kept.
+    pub(crate) fn commit_ids(&self) -> impl Iterator<Item = &str> {
+        let summaries = self.metadata.snapshots().map(|snapshot| &snapshot.summary().additional_properties);
+        summaries.filter_map(|summary| summary.get(properties::COMMIT_ID)).map(String::as_str)
+    }
+
+    /// Whether a commit that was made is not in the history of this state, as far as that reaches back.
+    pub(crate) fn lacks(&self, record: &CommitRecord) -> bool {
+        let oldest = self.metadata.metadata_log().first().map(|log| log.timestamp_ms);
+        record.table_uuid.eq_ignore_ascii_case(&self.table_uuid())
+            && oldest.is_none_or(|oldest| record.timestamp_ms >= oldest)
+            && !self.descends_from(std::slice::from_ref(&record.metadata_location))
+            && self.snapshot_of_commit(&record.commit_id).is_none()
+    }
+
     /// The table's identity.
     pub fn table_uuid(&self) -> String {
         self.metadata.uuid().to_string()
@@ -217,6 +233,10 @@ pub struct NextState {
     pub metadata_location: String,
     /// The snapshot that is current then.
     pub snapshot_id: Option<i64>,
+    /// The number of the last snapshot then.
+    pub sequence_number: i64,
+    /// When the metadata was made: ms since 1970 UTC.
+    pub timestamp_ms: i64,
 }
 
 impl Addition {
@@ -273,7 +293,13 @@ impl Base {
         };
         let metadata_location = metadata_location(&metadata, self.version() + 1, uuid);
         objects.push(Object { location: metadata_location.clone(), bytes: serialize(&metadata)? });
-        Ok(NextState { objects, metadata_location, snapshot_id: metadata.current_snapshot_id() })
+        Ok(NextState {
+            objects,
+            metadata_location,
+            snapshot_id: metadata.current_snapshot_id(),
+            sequence_number: metadata.last_sequence_number(),
+            timestamp_ms: metadata.last_updated_ms(),
+        })
     }
 
     async fn snapshot(

@@ -15,6 +15,9 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ClientOptions, ObjectStore, RetryConfig};
 
+use crate::host::{Host, SystemHost};
+use crate::lock;
+
 /// Where the Python program looks when nobody names a region: ITS_LIVE's bucket lies there.
 const DEFAULT_REGION: &str = "us-west-2";
 /// Longest request, its body included.
@@ -50,13 +53,33 @@ const AZURE_CREDENTIALS: [&str; 10] = [
 ];
 
 /// The object stores in use, one for each bucket, host or mounted root; cheap to clone.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Stores {
+    host: Arc<dyn Host>,
     options: Arc<Vec<(String, String)>>,
     opened: Arc<Mutex<HashMap<String, Arc<dyn ObjectStore>>>>,
     /// Stores that were seen to write conditionally.
     trusted: Arc<Mutex<HashMap<String, ETags>>>,
     single_writer: bool,
+    /// The lock under which the program writes.
+    lease: Option<Arc<lock::Shared>>,
+    protocol: Protocol,
+}
+
+/// The steps of a commit that a test leaves out, to see that it would notice.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Protocol {
+    /// The database is written only while it is the one that was read.
+    pub conditional: bool,
+    /// A commit looks for itself in the table before it is tried again.
+    pub looks_for_itself: bool,
+}
+
+impl Default for Protocol {
+    fn default() -> Self {
+        Self { conditional: true, looks_for_itself: true }
+    }
 }
 
 /// How a store wants the entity tag of a condition.
@@ -77,6 +100,20 @@ impl fmt::Debug for Stores {
     }
 }
 
+impl Default for Stores {
+    fn default() -> Self {
+        Self {
+            host: Arc::new(SystemHost),
+            options: Arc::default(),
+            opened: Arc::default(),
+            trusted: Arc::default(),
+            single_writer: false,
+            lease: None,
+            protocol: Protocol::default(),
+        }
+    }
+}
+
 impl Stores {
     /// Stores with these settings, under the names `object_store` gives them: `aws_region`, `aws_endpoint_url`, …;
     /// a later one overrides an earlier one. The environment is not looked at.
@@ -85,11 +122,47 @@ impl Stores {
         Self { options: Arc::new(options), ..Self::default() }
     }
 
+    /// Lets the clocks and the randomness of another machine count: a test's.
+    #[must_use]
+    pub fn with_host(self, host: Arc<dyn Host>) -> Self {
+        Self { host, ..self }
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_protocol(self, protocol: Protocol) -> Self {
+        Self { protocol, ..self }
+    }
+
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    pub(crate) fn host(&self) -> &dyn Host {
+        &*self.host
+    }
+
     /// Takes the caller's word that nobody else writes: nothing is written under a condition then, so that stores and
     /// file systems without conditional writes can be written to.
     #[must_use]
     pub fn with_single_writer(self, single_writer: bool) -> Self {
         Self { single_writer, ..self }
+    }
+
+    /// These stores, for work that is done while a lock is held.
+    pub(crate) fn under(&self, lease: Arc<lock::Shared>) -> Self {
+        Self { lease: Some(lease), ..self.clone() }
+    }
+
+    /// Makes sure that the lock is still held, if the work is done under one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Locked`] if it was lost.
+    pub(crate) async fn confirm_lease(&self) -> Result<()> {
+        match &self.lease {
+            Some(lease) => lease.confirm().await,
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn is_single_writer(&self) -> bool {

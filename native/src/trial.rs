@@ -75,7 +75,7 @@ pub async fn run(stores: &Stores, base: &Location) -> Result<TrialReport> {
     if base.is_web() {
         return Err(Error::unsupported("catalogs are not written over http").with("location", base));
     }
-    let folder = base.join(&format!("_ec/trial-{}", Uuid::new_v4()));
+    let folder = base.join(&format!("_ec/trial-{}", stores.host().draw()));
     let mut trial = Trial { stores, folder, objects: Vec::new() };
     let report = trial.run(base).await;
     trial.clean_up().await;

@@ -42,6 +42,8 @@ pub enum Wrong {
     Twice,
     /// The hash index does not hold the ids of the rows.
     Index,
+    /// A commit that was made is not in the table's history.
+    Lost,
 }
 
 impl Wrong {
@@ -57,6 +59,7 @@ impl Wrong {
             Self::Cover => "ingest the item again",
             Self::Twice => "run `repair`, which keeps the newest version of each item",
             Self::Index => "run `index rebuild`",
+            Self::Lost => "run `repair --replay`, which makes the commit again",
         }
     }
 }

@@ -14,12 +14,14 @@ pub enum Kind {
     Boundaries,
     /// What an ingest staged.
     Staging,
+    /// The record of a commit.
+    Record,
     /// What a put that was cut short left beside its object.
     Temporary,
 }
 
 /// What the object `key` below the base is; `None` for anything that is not known for certain to be the catalog's, and
-/// for what is never garbage: the database, the lock, the records of commits.
+/// for what is never garbage: the database and the lock.
 ///
 /// `metadata_folder` is the key of the folder of the table's metadata.
 #[must_use]
@@ -36,22 +38,24 @@ pub fn kind_of(key: &str, metadata_folder: &str) -> Option<Kind> {
         [""] => (name.starts_with("boundaries-") && ends(name, "geojson")).then_some(Kind::Boundaries),
         ["warehouse", "index"] => (name.starts_with("id_hashes-") && ends(name, "parquet")).then_some(Kind::Index),
         ["_ec", "staging", ..] => Some(Kind::Staging),
+        ["_ec", "commits"] => ends(name, "json").then_some(Kind::Record),
         // What tells the time of the store, and tries what it can do, is deleted at once unless the run is stopped.
         ["_ec", "clock"] => Some(Kind::Temporary),
         ["_ec", trial] if trial.starts_with("trial-") => Some(Kind::Temporary),
-        ["warehouse", cell, year] if cell.starts_with("grid_partition=") && year.starts_with("year=") => {
+        ["warehouse", cell, bin] if cell.starts_with("grid_partition=") && is_bin(bin) => {
             is_data(name).then_some(Kind::Data)
         }
         ["warehouse", grid, level, tile, bin]
-            if grid.starts_with("grid=")
-                && level.starts_with("level=")
-                && tile.starts_with("tile=")
-                && ["year=", "month=", "day="].iter().any(|unit| bin.starts_with(unit)) =>
+            if grid.starts_with("grid=") && level.starts_with("level=") && tile.starts_with("tile=") && is_bin(bin) =>
         {
             is_data(name).then_some(Kind::Data)
         }
         _ => None,
     }
+}
+
+fn is_bin(segment: &str) -> bool {
+    ["year=", "month=", "day="].iter().any(|unit| segment.starts_with(unit))
 }
 
 fn ends(name: &str, extension: &str) -> bool {
@@ -115,11 +119,14 @@ mod tests {
         for (key, kind) in [
             ("warehouse/grid_partition=81003ffffffffff/year=2020/part_000000_ab.parquet", Kind::Data),
             ("warehouse/grid_partition=__none__/year=unknown/compacted_ab12cd34.parquet", Kind::Data),
+            ("warehouse/grid_partition=81003ffffffffff/month=2020-06/part_000000_ab.parquet", Kind::Data),
+            ("warehouse/grid_partition=81003ffffffffff/day=2020-06-15/part_000000_ab.parquet", Kind::Data),
             ("warehouse/grid=h3/level=1/tile=81003ffffffffff/year=2020/part_000000.parquet", Kind::Data),
             ("warehouse/index/id_hashes-x.parquet", Kind::Index),
             ("boundaries-ab.geojson", Kind::Boundaries),
             ("_ec/staging/job/000001.zst", Kind::Staging),
             (".earthcatalog-ab12.tmp", Kind::Temporary),
+            ("_ec/commits/00000001-a.json", Kind::Record),
             ("_ec/clock/9c12d441", Kind::Temporary),
             ("_ec/trial-9c12d441/a", Kind::Temporary),
             ("warehouse/grid_partition=a/year=2020/.earthcatalog-ab12.tmp", Kind::Temporary),
@@ -133,7 +140,7 @@ mod tests {
         for key in [
             "earthcatalog.db",
             ".lock",
-            "_ec/commits/1-a.json",
+            "_ec/commits/notes.txt",
             "_ec/store.json",
             "README.md",
             "warehouse_id_hashes.parquet",

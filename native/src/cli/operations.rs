@@ -147,18 +147,53 @@ pub(crate) struct Check {
 Reads the data files of the current snapshot that can be read, and writes each item anew: once, in its newest version,
 in all its cells. A catalog that lost its database gets one, with all data files below it.
 
+A commit that another program undid, by uploading a database of its own over it, is found by `check` and made again by
+--replay.
+
 Examples:
   earthcatalog repair catalog --dry-run
-  earthcatalog repair catalog --all-data-files")]
+  earthcatalog repair catalog --all-data-files
+  earthcatalog repair catalog --replay")]
 pub(crate) struct Repair {
     /// The catalog to repair.
     pub(crate) catalog: String,
     /// Take every data file below the catalog, also those no snapshot names; deleted items come back.
     #[arg(long)]
     pub(crate) all_data_files: bool,
+    /// Only make commits again that another program undid.
+    #[arg(long, conflicts_with = "all_data_files")]
+    pub(crate) replay: bool,
     /// Say what would be kept and lost, change nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+/// Arguments of `lock`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+A writer holds the lock while it works, for 15 minutes at a time; that of a writer that died ends by itself.
+
+Examples:
+  earthcatalog lock status catalog
+  earthcatalog lock break catalog")]
+pub(crate) struct Lock {
+    #[command(subcommand)]
+    pub(crate) action: LockAction,
+}
+
+/// What to do with the lock.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LockAction {
+    /// Say who holds it, and until when.
+    Status {
+        /// The catalog.
+        catalog: String,
+    },
+    /// Remove it, whoever holds it. A catalog is safe from two writers of this program all the same.
+    Break {
+        /// The catalog.
+        catalog: String,
+    },
 }
 
 /// Arguments of `index`.

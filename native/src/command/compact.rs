@@ -19,7 +19,7 @@ pub(super) async fn run(arguments: Compact, common: &Common) -> Result<Exit, Fai
         dry_run: arguments.dry_run,
         ..CompactOptions::new(arguments.catalog)
     };
-    let report = compact(&opened.driver.stores, &options).await?;
+    let report = opened.write("compact", options.dry_run, async |stores| compact(stores, &options).await).await?;
     let merged = if report.dry_run { "partitions to merge" } else { "partitions merged" };
     let text = [
         ("partitions looked at", number(report.buckets_scanned)),

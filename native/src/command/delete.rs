@@ -15,7 +15,7 @@ pub(super) async fn run(arguments: Delete, common: &Common) -> Result<Exit, Fail
         query = query.collections(arguments.collections);
     }
     let options = DeleteOptions { dry_run: arguments.dry_run, ..DeleteOptions::new(arguments.catalog, query) };
-    let report = delete(&opened.driver.stores, &options).await?;
+    let report = opened.write("delete", options.dry_run, async |stores| delete(stores, &options).await).await?;
     let text = [
         (if report.dry_run { "items to delete" } else { "items deleted" }, number(report.items_deleted)),
         ("their rows", number(report.rows_deleted)),

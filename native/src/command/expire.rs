@@ -15,7 +15,7 @@ pub(super) async fn run(arguments: Expire, common: &Common) -> Result<Exit, Fail
     let opened = Opened::open(&arguments.catalog, common).await?;
     let options =
         ExpireOptions { catalog: arguments.catalog, keep: arguments.keep, before_ms, dry_run: arguments.dry_run };
-    let report = expire(&opened.driver.stores, &options).await?;
+    let report = opened.write("expire", options.dry_run, async |stores| expire(stores, &options).await).await?;
     let text = [
         ("snapshots before", number(report.snapshots_before)),
         ("snapshots after", number(report.snapshots_after)),

@@ -26,6 +26,8 @@ pub(crate) enum Exit {
     Denied = 12,
     /// A commit may or may not have happened; `EX_TEMPFAIL` of `sysexits.h`.
     CommitStateUnknown = 75,
+    /// Interrupted by a signal, as shells say it.
+    Interrupted = 130,
 }
 
 impl From<Exit> for ExitCode {
@@ -39,6 +41,8 @@ impl From<Exit> for ExitCode {
 pub(crate) enum Failure {
     /// Whoever read stdout has read enough: no error.
     ClosedPipe,
+    /// Whoever runs the program wants it to end.
+    Interrupted,
     /// Something failed.
     Failed {
         /// The exit code.
@@ -61,6 +65,14 @@ impl Failure {
         move |error| Self::Failed { exit: Exit::Usage, error: error.with("flag", flag), hint: None }
     }
 
+    /// An error with something better to do about it than its kind says.
+    pub(crate) fn with_hint(error: Error, better: Option<String>) -> Self {
+        match Self::from(error) {
+            Self::Failed { exit, error, hint } => Self::Failed { exit, error, hint: better.or(hint) },
+            other => other,
+        }
+    }
+
     /// An error met while opening the catalog: there, what is not found is the catalog itself.
     pub(crate) fn of_opening(catalog: &str) -> impl FnOnce(Error) -> Self {
         move |error| match error.kind() {
@@ -78,6 +90,7 @@ impl Failure {
     pub(crate) fn report(self, json: bool) -> Exit {
         let (exit, error, hint) = match self {
             Self::ClosedPipe => return Exit::Done,
+            Self::Interrupted => return Exit::Interrupted,
             Self::Failed { exit, error, hint } => (exit, error, hint),
         };
         if json {
@@ -111,7 +124,10 @@ impl From<Error> for Failure {
                 Exit::Denied,
                 Some("give credentials (AWS_… variables or --opt KEY=VALUE), or --no-sign-request for a public bucket"),
             ),
-            ErrorKind::Locked => (Exit::Locked, Some("wait for the other writer to end, then run this again")),
+            ErrorKind::Locked => (
+                Exit::Locked,
+                Some("what was committed stays; run this again when no other writer is at work: nothing is done twice"),
+            ),
             ErrorKind::CommitStateUnknown => {
                 (Exit::CommitStateUnknown, Some("run the same command again: it finds out, and does nothing twice"))
             }
@@ -148,6 +164,7 @@ mod tests {
     fn exit(failure: &Failure) -> Exit {
         match failure {
             Failure::ClosedPipe => Exit::Done,
+            Failure::Interrupted => Exit::Interrupted,
             Failure::Failed { exit, .. } => *exit,
         }
     }
@@ -166,7 +183,7 @@ mod tests {
     fn credentials_are_no_help_with_a_local_folder() {
         let hint = |place: &str| match Failure::from(Error::new(ErrorKind::Denied, "x").with("location", place)) {
             Failure::Failed { hint, .. } => hint.unwrap_or_default(),
-            Failure::ClosedPipe => String::new(),
+            Failure::ClosedPipe | Failure::Interrupted => String::new(),
         };
         assert!(hint("/data/catalog").contains("permissions"), "{}", hint("/data/catalog"));
         assert!(hint("s3://bucket/catalog").contains("AWS_"));

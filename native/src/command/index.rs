@@ -11,7 +11,7 @@ pub(super) async fn run(arguments: Index, common: &Common) -> Result<Exit, Failu
     match arguments.action {
         IndexAction::Rebuild { catalog } => {
             let opened = Opened::open(&catalog, common).await?;
-            let ids = rebuild(&opened.driver.stores, &catalog).await?;
+            let ids = opened.write("index rebuild", false, async |stores| rebuild(stores, &catalog).await).await?;
             print(&json!({ "ids": ids }), &[("ids", number(ids))], common)?;
             Ok(Exit::Done)
         }

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use earthcatalog::ingest::{self, Counts, IngestMode, IngestOptions, IngestReport, Stage};
+use earthcatalog::store::Stores;
 use earthcatalog_core::Error;
 use earthcatalog_core::query::datetime::Interval;
 use serde_json::{Value, json};
@@ -21,7 +22,8 @@ pub(super) async fn run(arguments: Ingest, common: &Common) -> Result<Exit, Fail
     // Opened here first: what the ingest then does not find is a source.
     let opened = Opened::open(&options.catalog, common).await?;
     let progress = Progress::default();
-    let report = ingest::ingest(&opened.driver.stores, &options, &progress).await;
+    let work = async |stores: &Stores| ingest::ingest(stores, &options, &progress).await;
+    let report = opened.write("ingest", options.dry_run, work).await;
     progress.finish();
     let report = report?;
     let mut out = Out::new();

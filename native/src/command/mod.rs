@@ -14,6 +14,8 @@ mod index;
 mod info;
 mod ingest;
 mod init;
+mod lock;
+mod locked;
 mod output;
 mod plan;
 mod repair;
@@ -25,13 +27,14 @@ use earthcatalog::driver::Driver;
 use earthcatalog::read;
 use earthcatalog::store::Stores;
 use earthcatalog_core::catalog::stats::{PartitionStats, stats};
-use earthcatalog_core::catalog::{Catalog, OpenOptions};
+use earthcatalog_core::catalog::{Catalog, DATABASE_NAME, OpenOptions};
 use earthcatalog_core::reads::RequestLog;
-use earthcatalog_core::{Error, Location};
+use earthcatalog_core::{Error, ErrorKind, Location};
 use serde::Serialize;
 
 use crate::cli::{Cli, Command, Common};
 use crate::report::{self, Out, say};
+use locked::locked;
 
 pub(crate) use failure::{Exit, Failure};
 
@@ -50,6 +53,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Expire(arguments) => expire::run(arguments, &common).await,
         Command::Gc(arguments) => gc::run(arguments, &common).await,
         Command::Index(arguments) => index::run(arguments, &common).await,
+        Command::Lock(arguments) => lock::run(arguments, &common).await,
         Command::Files(arguments) => files::run(arguments, &common).await,
         Command::Stats(arguments) => stats::run(&arguments, &common).await,
         Command::Info(arguments) => info::run(&arguments, &common).await,
@@ -67,6 +71,19 @@ struct Opened {
 }
 
 impl Opened {
+    /// Does what changes the catalog, under its lock; a dry run needs none.
+    async fn write<T>(
+        &self,
+        operation: &str,
+        dry_run: bool,
+        work: impl AsyncFnOnce(&Stores) -> earthcatalog_core::Result<T>,
+    ) -> Result<T, Failure> {
+        if dry_run {
+            return Ok(work(&self.driver.stores).await?);
+        }
+        locked(&self.driver.stores, self.catalog.base(), operation, work).await
+    }
+
     async fn open(catalog: &str, common: &Common) -> Result<Self, Failure> {
         let location = Location::parse(catalog).map_err(Failure::of_flag("CATALOG"))?;
         let driver = Driver::new(stores(common));
@@ -82,6 +99,19 @@ impl Opened {
     async fn partitions(&self) -> Result<Vec<PartitionStats>, Failure> {
         let (files, _) = read::list_files(&self.driver, &self.catalog, None).await?;
         Ok(stats(files.iter().map(|file| &*file.data_file), self.catalog.metadata()))
+    }
+}
+
+/// The folder of the catalog that a user named, which may have lost its database.
+async fn base_of(stores: &Stores, catalog: &str) -> Result<Location, Failure> {
+    match read::open(stores, catalog).await {
+        Ok(opened) => Ok(opened.base().clone()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let location = Location::parse(catalog).map_err(Failure::of_flag("CATALOG"))?;
+            let folder = if location.name() == DATABASE_NAME { location.parent() } else { None };
+            Ok(folder.unwrap_or(location))
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

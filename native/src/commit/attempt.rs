@@ -7,14 +7,14 @@ use earthcatalog_core::catalog::Catalog;
 use earthcatalog_core::catalog::properties::GridDefinition;
 use earthcatalog_core::{Error, ErrorKind, Result};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use uuid::Uuid;
 
 use super::doubt::{ATTEMPTS, READ_BACKS, is_final, pause, refuses_everything, state_unknown};
 use super::target::Target;
-use super::{Change, CommitOutcome, Mode, Protocol, Revise, Stamp};
+use super::{Change, CommitOutcome, Mode, Revise, Stamp};
 use crate::conditional::{Answer, Version, Versioned};
 use crate::objects;
 use crate::read;
+use crate::record::{self, CommitRecord};
 use crate::snapshot::{Addition, Base, Object};
 use crate::store::Stores;
 
@@ -27,7 +27,6 @@ const REFUSALS: u32 = 10;
 pub(super) struct Attempt<'a> {
     stores: &'a Stores,
     target: Target,
-    protocol: Protocol,
     pub(super) commit_id: String,
     /// The catalog that the change was planned on.
     planned: Catalog,
@@ -35,8 +34,8 @@ pub(super) struct Attempt<'a> {
     stamp: Stamp,
     addition: Option<Addition>,
     prepared: Option<Prepared>,
-    /// Where the metadata lies that the database was asked to name.
-    sent: Vec<String>,
+    /// The states that the database was asked to name.
+    sent: Vec<CommitRecord>,
     doubt: Option<Doubt>,
 }
 
@@ -46,7 +45,7 @@ struct Prepared {
     /// The metadata that it follows.
     base: String,
     snapshot_id: Option<i64>,
-    metadata_location: String,
+    record: CommitRecord,
 }
 
 /// A write of which nobody knows what became of it. It can only have been made, or still be made, on this version.
@@ -58,16 +57,15 @@ struct Doubt {
 }
 
 impl<'a> Attempt<'a> {
-    pub(super) fn new(stores: &'a Stores, planned: &Catalog, mut change: Change, protocol: Protocol) -> Result<Self> {
-        let commit_id = change.commit_id.get_or_insert_with(|| Uuid::new_v4().to_string()).clone();
+    pub(super) fn new(stores: &'a Stores, planned: &Catalog, mut change: Change) -> Result<Self> {
+        let commit_id = change.commit_id.get_or_insert_with(|| stores.host().draw().to_string()).clone();
         Ok(Self {
             stores,
             target: Target::of(planned)?,
-            protocol,
             commit_id,
             planned: planned.clone(),
             change,
-            stamp: Stamp::system(),
+            stamp: Stamp::drawn(stores.host()),
             addition: None,
             prepared: None,
             sent: Vec::new(),
@@ -89,12 +87,13 @@ impl<'a> Attempt<'a> {
         }
         self.check(&base)?;
         let next = self.prepare(&base).await?;
-        let moved = self.target.moved(&seen, &next.base, &next.metadata_location)?;
-        self.sent.push(next.metadata_location.clone());
-        let answer = self.target.publish(self.protocol, self.stores, &seen, moved).await;
+        let moved = self.target.moved(&seen, &next.base, &next.record.metadata_location)?;
+        self.stores.confirm_lease().await?;
+        self.sent.push(next.record.clone());
+        let answer = self.target.publish(self.stores, &seen, moved).await;
         if let Ok(Answer::Written) = answer {
-            let Prepared { snapshot_id, metadata_location, .. } = next;
-            let commit_id = self.commit_id.clone();
+            let Prepared { snapshot_id, record, .. } = next;
+            let CommitRecord { commit_id, metadata_location, .. } = record;
             return Ok(Some(CommitOutcome { snapshot_id, metadata_location, commit_id, already: false }));
         }
         let refusals = 1 + self.doubt.as_ref().map_or(0, |doubt| doubt.refusals);
@@ -118,10 +117,10 @@ impl<'a> Attempt<'a> {
 
     /// The outcome, if the table has the commit.
     fn found(&self, base: &Base) -> Option<CommitOutcome> {
-        if !self.protocol.looks_for_itself {
+        if !self.stores.protocol().looks_for_itself {
             return None;
         }
-        let here = base.descends_from(&self.sent);
+        let here = self.sent.iter().any(|sent| base.descends_from(std::slice::from_ref(&sent.metadata_location)));
         let snapshot_id = match base.snapshot_of_commit(&self.commit_id) {
             Some(made) => Some(made),
             None if here => base.snapshot_id(),
@@ -144,6 +143,16 @@ impl<'a> Attempt<'a> {
         }
     }
 
+    /// Leaves a record of the commit, as others will look for it. The commit stands without: then it is only not noticed
+    /// if another program undoes it.
+    pub(super) async fn record(&self, outcome: &CommitOutcome) {
+        // If it was found in a later state, it is the last that was sent.
+        let made = self.sent.iter().find(|sent| sent.metadata_location == outcome.metadata_location);
+        if let Some(made) = made.or(self.sent.last()) {
+            drop(record::put(self.stores, &self.planned, made).await);
+        }
+    }
+
     /// An error that ended the commit: while a write is in doubt, that is what counts.
     pub(super) fn explained(&self, error: Error) -> Error {
         if self.doubt.is_none() {
@@ -153,13 +162,14 @@ impl<'a> Attempt<'a> {
     }
 
     /// Looks for the commit once more after the last attempt.
-    pub(super) async fn last_look(self) -> Result<CommitOutcome> {
+    pub(super) async fn last_look(&self) -> Result<CommitOutcome> {
         let (seen, base) = self.read().await.map_err(|error| self.explained(error))?;
         if let Some(outcome) = self.found(&base) {
             return Ok(outcome);
         }
-        match self.doubt {
-            Some(Doubt { version, error: Some(error), .. }) if version == seen.version => {
+        match &self.doubt {
+            Some(Doubt { version, error: Some(error), .. }) if *version == seen.version => {
+                let error = Error::new(error.kind(), error.to_string());
                 Err(state_unknown(error).with("commit", &self.commit_id).with("location", &self.target.database))
             }
             _ => {
@@ -183,7 +193,8 @@ impl<'a> Attempt<'a> {
         };
         self.change = Change { commit_id: self.change.commit_id.clone(), ..change };
         // New names: what was put for the change before stays as it is.
-        (self.planned, self.stamp, self.addition, self.prepared) = (present, Stamp::system(), None, None);
+        (self.planned, self.stamp, self.addition, self.prepared) =
+            (present, Stamp::drawn(self.stores.host()), None, None);
         Ok(true)
     }
 
@@ -222,7 +233,7 @@ impl<'a> Attempt<'a> {
             self.put_all(addition.objects()).await?;
             self.addition.insert(addition).clone()
         };
-        let uuid = Uuid::new_v4();
+        let uuid = self.stores.host().draw();
         let manifests = if self.change.mode == Mode::Append { Vec::new() } else { self.manifests(base).await? };
         let removal = base.remove(&self.change.mode, &manifests, &self.stamp, uuid).await?;
         if let Some(removal) = &removal {
@@ -231,8 +242,14 @@ impl<'a> Attempt<'a> {
         let next = base.next(&self.change, &addition, removal.as_ref(), uuid).await?;
         self.put_all(next.objects.iter()).await?;
         let base = base.metadata_location().to_owned();
-        let (snapshot_id, metadata_location) = (next.snapshot_id, next.metadata_location);
-        Ok(self.prepared.insert(Prepared { base, snapshot_id, metadata_location }).clone())
+        let record = CommitRecord {
+            commit_id: self.commit_id.clone(),
+            table_uuid: self.planned.metadata().table_uuid.clone(),
+            sequence_number: next.sequence_number,
+            metadata_location: next.metadata_location,
+            timestamp_ms: next.timestamp_ms,
+        };
+        Ok(self.prepared.insert(Prepared { base, snapshot_id: next.snapshot_id, record }).clone())
     }
 
     async fn manifests(&self, base: &Base) -> Result<Vec<Bytes>> {

@@ -44,8 +44,12 @@ pub async fn init(
     let layout = Layout { grid: place_boundaries(stores, &base, grid, boundaries).await?, time_bin };
     let name = TableName::default();
     let location = base.join("warehouse").join(&name.namespace).join(&name.table);
-    let table =
-        snapshot::create_table(location.as_str(), &initial_fields(), &new_properties(&layout), &Stamp::system())?;
+    let table = snapshot::create_table(
+        location.as_str(),
+        &initial_fields(),
+        &new_properties(&layout),
+        &Stamp::drawn(stores.host()),
+    )?;
     let image = Bytes::from(create_database(&name, &table.location)?);
     objects::put(stores, &Location::parse(&table.location)?, table.bytes).await?;
     create(stores, &database, image).await.context("catalog", &base)

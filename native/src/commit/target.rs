@@ -6,7 +6,6 @@ use earthcatalog_core::error::ResultExt as _;
 use earthcatalog_core::location::{Rebase, base_of_table};
 use earthcatalog_core::{Error, ErrorKind, Location, Result};
 
-use super::Protocol;
 use crate::catalog_db::{TableName, read_pointer, swap_pointer};
 use crate::conditional::{self, Answer, Versioned};
 use crate::objects;
@@ -72,14 +71,8 @@ impl Target {
     }
 
     /// Writes the database if it is still the one that was `seen`. This is the commit.
-    pub(super) async fn publish(
-        &self,
-        protocol: Protocol,
-        stores: &Stores,
-        seen: &Versioned,
-        moved: Bytes,
-    ) -> Result<Answer> {
-        if !protocol.conditional {
+    pub(super) async fn publish(&self, stores: &Stores, seen: &Versioned, moved: Bytes) -> Result<Answer> {
+        if !stores.protocol().conditional {
             return objects::put(stores, &self.database, moved).await.map(|()| Answer::Written);
         }
         conditional::write(stores, &self.database, Some(&seen.version), moved).await

@@ -7,10 +7,12 @@ use earthcatalog_core::catalog::Catalog;
 use earthcatalog_core::catalog::properties;
 use earthcatalog_core::error::ResultExt as _;
 use earthcatalog_core::iceberg::manifest::parse_manifest;
+use earthcatalog_core::iceberg::metadata::Snapshot;
 use earthcatalog_core::{Location, Result, limits};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::fetch::{local_path, read_object};
+use crate::record::{self, LostCommit};
 use crate::rows::live::manifests;
 use crate::store::Stores;
 
@@ -59,8 +61,9 @@ pub(crate) fn key_below(base: &Location, location: &Location) -> Option<String> 
 }
 
 /// Everything that is reachable from the database: metadata, and of every snapshot in it manifest list, manifests,
-/// data files and hash index.
-pub(super) async fn roots(stores: &Stores, catalog: &Catalog) -> Result<Roots> {
+/// data files and hash index; and the same of commits that are lost, unless their records are from before
+/// `records_before_us`.
+pub(super) async fn roots(stores: &Stores, catalog: &Catalog, records_before_us: i64) -> Result<Roots> {
     let metadata_folder = super::metadata_folder(catalog)?;
     let mut roots = Roots { metadata_folder, ..Roots::default() };
     roots.keep(catalog, catalog.metadata_location());
@@ -79,6 +82,29 @@ pub(super) async fn roots(stores: &Stores, catalog: &Catalog) -> Result<Roots> {
     }
     let mut seen = HashSet::new();
     for snapshot in &catalog.metadata().snapshots {
+        roots.keep_snapshot(stores, catalog, snapshot, &mut seen).await?;
+    }
+    // What another program's upload undid can be made again as long as its record is kept.
+    for LostCommit { listed, state, .. } in record::lost(stores, catalog).await? {
+        let Some(state) = state.filter(|_| listed.modified_us >= records_before_us) else { continue };
+        roots.keep(catalog, state.metadata_location());
+        if let Some(snapshot) = state.snapshot() {
+            roots.keep_snapshot(stores, &state, snapshot, &mut seen).await?;
+        }
+    }
+    Ok(roots)
+}
+
+impl Roots {
+    /// Keeps what a snapshot names, but for manifests that were `seen`.
+    async fn keep_snapshot(
+        &mut self,
+        stores: &Stores,
+        catalog: &Catalog,
+        snapshot: &Snapshot,
+        seen: &mut HashSet<String>,
+    ) -> Result<()> {
+        let roots = self;
         if let Some(list) = &snapshot.manifest_list {
             roots.keep_stored(catalog, list)?;
         }
@@ -101,6 +127,6 @@ pub(super) async fn roots(stores: &Stores, catalog: &Catalog) -> Result<Roots> {
                 roots.keep_stored(catalog, &entry.data_file.file_path)?;
             }
         }
+        Ok(())
     }
-    Ok(roots)
 }

@@ -14,7 +14,6 @@ use earthcatalog_core::grid::Grid;
 use earthcatalog_core::iceberg::metadata::Field;
 use earthcatalog_core::iceberg::transform::Transform;
 use earthcatalog_core::{Error, ErrorKind, Result};
-use uuid::Uuid;
 
 use crate::commit::{Change, Mode, NewDataFile, commit_revised};
 use crate::index::{AsPlanned, PLANS};
@@ -52,7 +51,7 @@ pub async fn ingest(stores: &Stores, options: &IngestOptions, progress: &dyn Pro
         }
         return Ok(report);
     }
-    let mut run = Run { stores, options, gathered, commit_id: Uuid::new_v4().to_string(), written: None };
+    let mut run = Run { stores, options, gathered, commit_id: stores.host().draw().to_string(), written: None };
     for attempt in 1.. {
         let read = report.clone();
         match run.write(&catalog, progress, &mut report).await {

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use super::{Claim, LockOptions, found};
 use crate::conditional::{self, Answer};
 use crate::store::Stores;
+use crate::trial;
 
 /// The lease of a catalog's lock. Dropped without [`release`](Self::release), it ends by itself.
 #[derive(Debug)]
@@ -17,7 +18,8 @@ pub struct Lease {
     heartbeat: JoinHandle<()>,
 }
 
-struct Shared {
+/// A lease as the heartbeat, the stores and its owner see it.
+pub(crate) struct Shared {
     stores: Stores,
     claim: Claim,
     fence: u64,
@@ -42,10 +44,12 @@ struct Held {
 }
 
 impl Lease {
-    /// Takes the lock of the catalog at `base` for `operation`, for a quarter of an hour at a time, and keeps it.
+    /// Takes the lock of the catalog at `base` for `operation`, for a quarter of an hour at a time, and keeps it. A store
+    /// that was not written to before has to show first that it keeps writers apart.
     ///
     /// # Errors
-    /// [`ErrorKind::Locked`] if somebody holds it: [`super::CatalogLocked::of`] says who. Otherwise the store's.
+    /// [`ErrorKind::Locked`] if somebody holds it: [`super::CatalogLocked::of`] says who.
+    /// [`ErrorKind::Unsupported`] for a store that cannot keep writers apart. Otherwise the store's.
     pub async fn take(stores: &Stores, base: &Location, operation: &str) -> Result<Self> {
         Self::take_with(stores, base, LockOptions::new(operation)).await
     }
@@ -55,8 +59,12 @@ impl Lease {
     /// # Errors
     /// As [`take`](Self::take).
     pub async fn take_with(stores: &Stores, base: &Location, options: LockOptions) -> Result<Self> {
-        let claim = Claim::new(base, options);
-        let renewed_ms = claim.options.clock.boot_ms();
+        if base.is_web() {
+            return Err(Error::unsupported("catalogs are not written over http").with("location", base));
+        }
+        trial::ensure(stores, base).await?;
+        let claim = Claim::new(stores, base, options);
+        let renewed_ms = stores.host().boot_ms();
         let fence = claim.take(stores).await?;
         let held = Mutex::new(Held { renewed_ms, nonce: u64::from(super::ATTEMPTS) + 1, lost: false });
         let shared = Arc::new(Shared { stores: stores.clone(), claim, fence, held });
@@ -70,6 +78,13 @@ impl Lease {
         self.shared.fence
     }
 
+    /// The stores for what is done under the lock: a commit through them is made, and garbage deleted, only while the
+    /// lock is held.
+    #[must_use]
+    pub fn stores(&self) -> Stores {
+        self.shared.stores.under(Arc::clone(&self.shared))
+    }
+
     /// Makes sure that the lock is still ours; renews it if its time is running out.
     ///
     /// To be called before work that others must not see half done. What keeps the catalog whole does not rest on it.
@@ -77,16 +92,7 @@ impl Lease {
     /// # Errors
     /// [`ErrorKind::Locked`] if it was lost: the machine slept, or the store could not be reached, for too long.
     pub async fn confirm(&self) -> Result<()> {
-        if self.shared.is_good(3) {
-            return Ok(());
-        }
-        match self.shared.renew().await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(self.shared.lost()),
-            // Nobody can take it while three quarters of it are not over.
-            Err(error) if self.shared.is_good(4) => Err(error),
-            Err(error) => Err(self.shared.lost().caused_by(error)),
-        }
+        self.shared.confirm().await
     }
 
     /// Gives the lock back, if it is still ours and has a quarter of its time left; otherwise it ends by itself.
@@ -116,6 +122,20 @@ impl Drop for Lease {
 }
 
 impl Shared {
+    /// As [`Lease::confirm`].
+    pub(crate) async fn confirm(&self) -> Result<()> {
+        if self.is_good(3) {
+            return Ok(());
+        }
+        match self.renew().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(self.lost()),
+            // Nobody can take it before its time is over.
+            Err(error) if self.is_good(4) => Err(error),
+            Err(error) => Err(self.lost().caused_by(error)),
+        }
+    }
+
     /// Renews the lock until it is lost.
     async fn beat(self: Arc<Self>) {
         let pause = self.claim.options.ttl / 4;
@@ -131,13 +151,13 @@ impl Shared {
     /// Whether less than so many quarters of the lease are over since the last renewal.
     fn is_good(&self, quarters: u32) -> bool {
         let held = *self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let age = Duration::from_millis(self.claim.options.clock.boot_ms().saturating_sub(held.renewed_ms));
+        let age = Duration::from_millis(self.stores.host().boot_ms().saturating_sub(held.renewed_ms));
         !held.lost && age < self.claim.options.ttl * quarters / 4
     }
 
     /// Writes the lock anew, if it is ours; whether it is.
     async fn renew(&self) -> Result<bool> {
-        let began_ms = self.claim.options.clock.boot_ms();
+        let began_ms = self.stores.host().boot_ms();
         for _ in 0..super::ATTEMPTS {
             let Some(present) = conditional::read(&self.stores, &self.claim.location).await? else {
                 return Ok(self.lose());
@@ -150,7 +170,7 @@ impl Shared {
                 held.nonce += 1;
                 held.nonce
             };
-            let body = self.claim.body(self.fence, nonce)?;
+            let body = self.claim.body(&self.stores, self.fence, nonce)?;
             if conditional::write(&self.stores, &self.claim.location, Some(&present.version), body).await?
                 == Answer::Written
             {

@@ -14,7 +14,6 @@ use earthcatalog_core::{Error, Location, Result};
 use futures::StreamExt;
 use futures::stream;
 use tokio::sync::mpsc;
-use uuid::Uuid;
 
 use super::row::Row;
 use crate::commit::{self, NewDataFile, stored_location};
@@ -80,7 +79,7 @@ impl<'a> Writer<'a> {
     ) -> Self {
         let mut schema = catalog.metadata().schema().clone();
         schema.fields.extend_from_slice(new_fields);
-        let run = Uuid::new_v4().simple().to_string().chars().take(8).collect();
+        let run = stores.host().draw().simple().to_string().chars().take(8).collect();
         Self { stores, catalog, schema: Arc::new(schema), limits, dry_run, run }
     }
 

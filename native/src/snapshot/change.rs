@@ -9,6 +9,8 @@ use earthcatalog_core::write::partition::PartitionKey;
 use earthcatalog_core::{Error, Result};
 use uuid::Uuid;
 
+use crate::host::Host;
+
 /// What a commit does to the files that are there. Files that go stay readable in earlier snapshots.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
@@ -132,12 +134,12 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// The system's clock and random numbers.
+    /// The machine's clock and random numbers.
     #[must_use]
-    pub fn system() -> Self {
-        let (high, low) = Uuid::new_v4().as_u64_pair();
+    pub fn drawn(host: &dyn Host) -> Self {
+        let (high, low) = host.draw().as_u64_pair();
         let snapshot_id = ((high ^ low) & i64::MAX.cast_unsigned()).cast_signed();
-        Self { now_ms: chrono::Utc::now().timestamp_millis(), snapshot_id, uuid: Uuid::new_v4() }
+        Self { now_ms: host.now_ms(), snapshot_id, uuid: host.draw() }
     }
 }
 

@@ -1,20 +1,24 @@
-//! The clocks of this machine, exchangeable for a test's.
+//! The clocks and the randomness of this machine, exchangeable so that a test can repeat a run.
 
 use std::fmt::Debug;
 
-/// Tells the time.
-pub trait Clock: Debug + Send + Sync {
+use uuid::Uuid;
+
+/// What the program takes from its machine beside files.
+pub trait Host: Debug + Send + Sync {
     /// Milliseconds since 1970 UTC, as this machine believes.
     fn now_ms(&self) -> i64;
     /// Milliseconds since some moment, counting the time that the machine was asleep.
     fn boot_ms(&self) -> u64;
+    /// A name that nobody else ever has.
+    fn draw(&self) -> Uuid;
 }
 
 /// The machine's own.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct SystemClock;
+pub struct SystemHost;
 
-impl Clock for SystemClock {
+impl Host for SystemHost {
     fn now_ms(&self) -> i64 {
         chrono::Utc::now().timestamp_millis()
     }
@@ -32,6 +36,10 @@ impl Clock for SystemClock {
     fn boot_ms(&self) -> u64 {
         self.now_ms().unsigned_abs()
     }
+
+    fn draw(&self) -> Uuid {
+        Uuid::new_v4()
+    }
 }
 
 #[cfg(test)]
@@ -40,8 +48,8 @@ mod tests {
 
     #[test]
     fn time_does_not_run_backwards() {
-        let before = SystemClock.boot_ms();
-        assert!(before > 0 && SystemClock.boot_ms() >= before);
-        assert!(SystemClock.now_ms() > 1_700_000_000_000);
+        let before = SystemHost.boot_ms();
+        assert!(before > 0 && SystemHost.boot_ms() >= before);
+        assert!(SystemHost.now_ms() > 1_700_000_000_000);
     }
 }
