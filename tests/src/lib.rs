@@ -7,6 +7,7 @@ pub mod items;
 pub mod made;
 pub mod place;
 pub mod shapes;
+pub mod sim;
 
 use std::path::PathBuf;
 

@@ -197,6 +197,17 @@ impl Place {
         run(store.put(&path, bytes.to_vec().into())).unwrap();
     }
 
+    /// The bytes of an object below the catalog's base.
+    ///
+    /// # Panics
+    /// If it cannot be read.
+    #[must_use]
+    pub fn read(&self, key: &str) -> Vec<u8> {
+        let location = Location::parse(&self.catalog).unwrap().join(key);
+        let (store, path) = self.stores.get(&location).unwrap();
+        run(async { store.get(&path).await.unwrap().bytes().await.unwrap() }).to_vec()
+    }
+
     /// Deletes an object below the catalog's base.
     ///
     /// # Panics
