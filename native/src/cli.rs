@@ -1,6 +1,7 @@
 //! What the command line accepts: clap types only, nothing is done here.
 
 mod operations;
+mod sharing;
 
 use std::num::NonZeroU64;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use operations::{
     Check, Compact, Delete, Delta, Expire, Gc, Index, IndexAction, Lock, LockAction, Repair, SortArgument, age,
 };
+pub(crate) use sharing::{Publish, Serve};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -61,6 +63,10 @@ pub(crate) enum Command {
     Ingest(Ingest),
     /// Find items.
     Search(Search),
+    /// Show a catalog in the explorer.
+    Serve(Serve),
+    /// Write what lets others read a catalog without this program: page, STAC Collection, Iceberg REST catalog.
+    Publish(Publish),
     /// Merge the small data files of each partition.
     Compact(Compact),
     /// Delete items.

@@ -18,9 +18,11 @@ mod lock;
 mod locked;
 mod output;
 mod plan;
+mod publish;
 mod repair;
 mod sample;
 mod search;
+mod serve;
 mod stats;
 
 use earthcatalog::driver::Driver;
@@ -42,6 +44,8 @@ pub(crate) use failure::{Exit, Failure};
 pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
     let common = cli.common;
     match cli.command {
+        Command::Serve(arguments) => serve::run(&arguments, &common).await,
+        Command::Publish(arguments) => publish::run(arguments, &common).await,
         Command::Init(arguments) => init::run(arguments, &common).await,
         Command::Ingest(arguments) => ingest::run(arguments, &common).await,
         Command::Search(arguments) => search::run(arguments, &common).await,

@@ -1,0 +1,181 @@
+//! The table as it is read at another address than the one it was written to: Iceberg stores absolute locations, so its
+//! metadata and manifests are written once more, with locations at that address. Data files are not copied.
+
+use apache_avro::types::Value as Avro;
+use apache_avro::{Codec, DeflateSettings, Reader, Writer};
+use bytes::Bytes;
+use earthcatalog_core::catalog::Catalog;
+use earthcatalog_core::location::Rebase;
+use earthcatalog_core::{Error, Location, Result};
+use serde_json::{Value, json};
+
+use super::{Document, corrupt, hint};
+use crate::objects;
+use crate::store::Stores;
+
+/// Where the copies lie below the base. The folder above is the table's to readers that are given one.
+const FOLDER: &str = "iceberg/metadata";
+/// Iceberg, Manifests and Manifest Lists: the fields that hold what moves.
+const FILE_PATH: &str = "file_path";
+const MANIFEST_PATH: &str = "manifest_path";
+const MANIFEST_LENGTH: &str = "manifest_length";
+
+/// The base that stored locations lie below, in normal spelling.
+pub(super) fn stored_base(catalog: &Catalog) -> String {
+    catalog.rebase().map_or_else(|| catalog.base().normal(), |rebase| rebase.from().to_owned())
+}
+
+/// The table metadata as it is stored.
+pub(super) async fn metadata(stores: &Stores, catalog: &Catalog) -> Result<Value> {
+    let location = catalog.metadata_location();
+    let bytes = objects::read(stores, location).await?;
+    serde_json::from_slice(&bytes).map_err(|error| corrupt("table metadata is no JSON", location, error))
+}
+
+/// Adds the metadata and manifests for readers at `base` to `documents`; gives the metadata and its location there.
+///
+/// # Errors
+/// [`earthcatalog_core::ErrorKind::Unsupported`] for metadata of Iceberg version 1 that lists manifests itself.
+pub(super) async fn table(
+    stores: &Stores,
+    catalog: &Catalog,
+    base: &Location,
+    documents: &mut Vec<Document>,
+) -> Result<(String, Value)> {
+    let mut metadata = metadata(stores, catalog).await?;
+    keep_current_snapshot(&mut metadata);
+    let mut copy = Copy { stores, catalog, base, rebase: Rebase::new(&stored_base(catalog), base.clone()), documents };
+    copy.move_texts(&mut metadata)?;
+    if let Some(snapshot) = catalog.snapshot() {
+        let list = snapshot.manifest_list.as_deref();
+        let list = list.ok_or_else(|| Error::unsupported("table metadata without a manifest list cannot be moved"))?;
+        metadata["snapshots"][0]["manifest-list"] = copy.manifest_list(list).await?.into();
+    }
+    let name = catalog.metadata_location().name();
+    let location = copy.place(name, format!("{metadata:#}").into());
+    documents.push(hint(FOLDER, name));
+    Ok((location, metadata))
+}
+
+/// Others read the current snapshot alone: earlier ones name manifests that are not copied.
+fn keep_current_snapshot(metadata: &mut Value) {
+    let current = metadata["current-snapshot-id"].clone();
+    for list in ["snapshots", "snapshot-log"] {
+        if let Some(entries) = metadata[list].as_array_mut() {
+            entries.retain(|entry| entry["snapshot-id"] == current);
+        }
+    }
+    if let Some(refs) = metadata["refs"].as_object_mut() {
+        refs.retain(|_, to| to["snapshot-id"] == current);
+    }
+    metadata["metadata-log"] = json!([]);
+}
+
+struct Copy<'a> {
+    stores: &'a Stores,
+    catalog: &'a Catalog,
+    base: &'a Location,
+    rebase: Rebase,
+    documents: &'a mut Vec<Document>,
+}
+
+impl Copy<'_> {
+    /// Keeps an object to be written; its location for readers.
+    fn place(&mut self, name: &str, bytes: Bytes) -> String {
+        let key = format!("{FOLDER}/{name}");
+        let location = self.base.below(&key).to_string();
+        self.documents.push(Document { key, bytes });
+        location
+    }
+
+    /// Moves every text that is a location below the stored base.
+    fn move_texts(&self, value: &mut Value) -> Result<()> {
+        match value {
+            Value::String(text) if text.contains(self.rebase.from()) => *text = self.rebase.apply(text)?.to_string(),
+            Value::Array(parts) => parts.iter_mut().try_for_each(|part| self.move_texts(part))?,
+            Value::Object(parts) => parts.values_mut().try_for_each(|part| self.move_texts(part))?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Copies a manifest list and its manifests; its location for readers.
+    async fn manifest_list(&mut self, stored: &str) -> Result<String> {
+        let (location, bytes) = self.read(stored).await?;
+        let mut copies = Vec::new();
+        for path in texts(&bytes, &location, MANIFEST_PATH)? {
+            copies.push(self.manifest(&path).await?);
+        }
+        // A list names each manifest's path and then its length.
+        let (mut paths, mut lengths) = (copies.iter().map(|copy| &copy.0), copies.iter().map(|copy| copy.1));
+        let list = rewritten(&bytes, &location, &mut |name, value| {
+            match (name, value) {
+                (MANIFEST_PATH, Avro::String(path)) => path.clone_from(paths.next().unwrap_or(&String::new())),
+                (MANIFEST_LENGTH, Avro::Long(length)) => *length = lengths.next().unwrap_or_default(),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(self.place(location.name(), list))
+    }
+
+    /// Copies a manifest; its location for readers, and its length.
+    async fn manifest(&mut self, stored: &str) -> Result<(String, i64)> {
+        let (location, bytes) = self.read(stored).await?;
+        let copy = rewritten(&bytes, &location, &mut |name, value| match (name, value) {
+            (FILE_PATH, Avro::String(path)) => self.rebase.apply(path).map(|moved| *path = moved.to_string()),
+            _ => Ok(()),
+        })?;
+        let length = i64::try_from(copy.len()).map_err(|_| Error::internal("manifest is too long"))?;
+        Ok((self.place(location.name(), copy), length))
+    }
+
+    async fn read(&self, stored: &str) -> Result<(Location, Bytes)> {
+        let location = self.catalog.resolve(stored)?;
+        let bytes = objects::read(self.stores, &location).await?;
+        Ok((location, bytes))
+    }
+}
+
+/// The values of a text field of all records.
+fn texts(container: &[u8], location: &Location, field: &str) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    rewritten(container, location, &mut |name, value| {
+        if let (true, Avro::String(text)) = (name == field, value) {
+            found.push(text.clone());
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// An Avro object container with every field of its records as `change` leaves it; schema and header stay.
+fn rewritten(
+    container: &[u8],
+    location: &Location,
+    change: &mut dyn FnMut(&str, &mut Avro) -> Result<()>,
+) -> Result<Bytes> {
+    let broken = |error| corrupt("manifest cannot be read", location, error);
+    let reader = Reader::new(container).map_err(broken)?;
+    let schema = reader.writer_schema().clone();
+    let mut writer = Writer::with_codec(&schema, Vec::new(), Codec::Deflate(DeflateSettings::default()));
+    for (key, value) in reader.user_metadata() {
+        writer.add_user_metadata(key.clone(), value).map_err(broken)?;
+    }
+    for record in reader {
+        let mut record = record.map_err(broken)?;
+        change_fields(&mut record, change)?;
+        writer.append(record).map_err(broken)?;
+    }
+    Ok(writer.into_inner().map_err(broken)?.into())
+}
+
+fn change_fields(value: &mut Avro, change: &mut dyn FnMut(&str, &mut Avro) -> Result<()>) -> Result<()> {
+    if let Avro::Record(fields) = value {
+        for (name, field) in fields {
+            change(name, field)?;
+            change_fields(field, change)?;
+        }
+    }
+    Ok(())
+}
