@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a sample catalog and serves it with the explorer on this machine, until it is stopped.
+# Makes a sample catalog and shows it in the explorer on this machine, until it is stopped.
 # Usage: explore.sh EARTHCATALOG FOLDER ITEMS
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -13,12 +13,6 @@ if [[ ! -e $folder/done-$items ]]; then
     "$earthcatalog" ingest "$folder/catalog" "$folder/archive/items.ndjson.gz"
     touch "$folder/done-$items"
 fi
-url=$(mktemp)
-node tests/js/server.mjs "/catalog/=$folder/catalog/" /=www/dist/ >"$url" &
-server=$!
-trap 'kill $server 2>/dev/null; rm -f "$url"' EXIT
-until [[ -s $url ]]; do kill -0 $server; read -rt 0.1 <> <(:) || :; done
 echo
-echo "The explorer: $(cat "$url")/index.html#catalog=$(cat "$url")/catalog"
-echo "Control-C ends it."
-wait $server
+echo "The explorer, on a sample of $items items:"
+exec "$earthcatalog" serve "$folder/catalog"

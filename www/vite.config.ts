@@ -4,6 +4,8 @@ export default defineConfig({
   // It lies in any folder of any host.
   base: "./",
   build: {
+    outDir: "../target/www",
+    emptyOutDir: true,
     target: "es2022",
     // What knows `light-dark()`: all browsers since May 2024.
     cssTarget: ["chrome123", "firefox120", "safari17.5"],

@@ -44,12 +44,12 @@ async function saved(page, form) {
   return readFileSync(await download.path())
 }
 
-test('addresses, a table, footprints and whole items are saved', async () => {
+test('addresses, a table, footprints, whole items and columns are saved', async () => {
   const { page, close } = await found()
-  const urls = (await saved(page, 'urls')).toString().trim().split('\n')
+  const urls = (await saved(page, 'url')).toString().trim().split('\n')
   assert.deepEqual(urls.sort(), expected.map(({ assets }) => assets.data.href).sort())
 
-  const collection = JSON.parse(await saved(page, 'items'))
+  const collection = JSON.parse(await saved(page, 'json'))
   assert.equal(collection.numberReturned, expected.length)
   assert.deepEqual(collection.features.sort(byId), expected)
 
@@ -58,6 +58,13 @@ test('addresses, a table, footprints and whole items are saved', async () => {
   const [first] = footprints.features.sort(byId)
   assert.deepEqual(first.geometry, expected[0].geometry)
   assert.equal(first.properties.datetime, expected[0].properties.datetime)
+
+  const parquet = await saved(page, 'geoparquet')
+  const search = (await open(`${server.url}/small`)).search(QUERY)
+  const pieces = []
+  for await (const piece of search.export('geoparquet')) pieces.push(piece)
+  assert.deepEqual(parquet, Buffer.concat(pieces))
+  assert.equal(parquet.subarray(-4).toString(), 'PAR1')
 
   const [head, ...rows] = (await saved(page, 'csv')).toString().trim().split('\r\n').map((line) => line.split(','))
   assert.equal(rows.length, expected.length)
@@ -72,11 +79,12 @@ test('where the browser lets a page write a file, it is written piece by piece',
   const { page, close } = await found()
   await page.evaluate(() => {
     window.written = { pieces: 0, text: '', closed: false }
+    const decoder = new TextDecoder()
     window.showSaveFilePicker = async ({ suggestedName }) => ({
       createWritable: async () => ({
         async write(piece) {
           window.written.pieces += 1
-          window.written.text += piece
+          window.written.text += decoder.decode(piece, { stream: true })
         },
         async close() {
           window.written.closed = suggestedName
@@ -87,7 +95,7 @@ test('where the browser lets a page write a file, it is written piece by piece',
       }),
     })
   })
-  await page.selectOption('[aria-label=Form]', 'items')
+  await page.selectOption('[aria-label=Form]', 'json')
   await page.click('text=Save all results')
   await page.waitForFunction(() => window.written.closed)
   const written = await page.evaluate(() => window.written)

@@ -11,6 +11,7 @@ mod rest;
 use bytes::Bytes;
 use earthcatalog_core::catalog::Catalog;
 use earthcatalog_core::catalog::stats::{CellStats, stats, totals};
+use earthcatalog_core::error::ResultExt as _;
 use earthcatalog_core::plan::FileScanTask;
 use earthcatalog_core::{Error, ErrorKind, Location, Result};
 use object_store::{Attribute, PutOptions};
@@ -18,6 +19,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::driver::Driver;
+use crate::fetch::{file_error, local_path};
 use crate::objects::{self, Put};
 use crate::store::{Stores, store_error};
 use crate::{explorer, read};
@@ -119,8 +121,8 @@ impl Published {
         })?;
         let (files, _) = read::list_files(driver, catalog, None).await?;
         let total = totals(&stats(files.iter().map(|file| &*file.data_file), catalog.metadata()));
-        let base = url.unwrap_or_else(|| catalog.base().clone());
-        let (metadata_location, metadata) = if base.normal() == moved::stored_base(catalog) {
+        let base = url.map_or_else(|| absolute(catalog.base()), Ok)?;
+        let (metadata_location, metadata) = if base.normal() == moved::stored_base(catalog)?.normal() {
             let stored = &row.metadata_location;
             documents.extend(version_hint(stored, catalog));
             (stored.clone(), moved::metadata(&driver.stores, catalog).await?)
@@ -158,6 +160,13 @@ impl Published {
     fn metadata_place(&self) -> Location {
         Location::parse(&self.metadata_location).unwrap_or_else(|_| self.base.clone())
     }
+}
+
+/// A base as readers elsewhere on the machine have to name it.
+fn absolute(base: &Location) -> Result<Location> {
+    let Some(path) = local_path(base) else { return Ok(base.clone()) };
+    let path = path.canonicalize().map_err(file_error).context("location", base)?;
+    Location::parse(&path.to_string_lossy())
 }
 
 /// The hint in the folder of the table's metadata, if that lies below the base.

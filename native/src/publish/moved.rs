@@ -9,7 +9,7 @@ use earthcatalog_core::location::Rebase;
 use earthcatalog_core::{Error, Location, Result};
 use serde_json::{Value, json};
 
-use super::{Document, corrupt, hint};
+use super::{Document, absolute, corrupt, hint};
 use crate::objects;
 use crate::store::Stores;
 
@@ -20,9 +20,9 @@ const FILE_PATH: &str = "file_path";
 const MANIFEST_PATH: &str = "manifest_path";
 const MANIFEST_LENGTH: &str = "manifest_length";
 
-/// The base that stored locations lie below, in normal spelling.
-pub(super) fn stored_base(catalog: &Catalog) -> String {
-    catalog.rebase().map_or_else(|| catalog.base().normal(), |rebase| rebase.from().to_owned())
+/// The base that stored locations lie below.
+pub(super) fn stored_base(catalog: &Catalog) -> Result<Location> {
+    catalog.rebase().map_or_else(|| absolute(catalog.base()), |rebase| Location::parse(rebase.from()))
 }
 
 /// The table metadata as it is stored.
@@ -44,7 +44,8 @@ pub(super) async fn table(
 ) -> Result<(String, Value)> {
     let mut metadata = metadata(stores, catalog).await?;
     keep_current_snapshot(&mut metadata);
-    let mut copy = Copy { stores, catalog, base, rebase: Rebase::new(&stored_base(catalog), base.clone()), documents };
+    let rebase = Rebase::new(stored_base(catalog)?.as_str(), base.clone());
+    let mut copy = Copy { stores, catalog, base, rebase, documents };
     copy.move_texts(&mut metadata)?;
     if let Some(snapshot) = catalog.snapshot() {
         let list = snapshot.manifest_list.as_deref();

@@ -1,24 +1,20 @@
 // Writes results to disk as they come: into a file where the browser lets a page write one, otherwise into a download.
 
 import type { Signal } from "@preact/signals";
-import type { Progress, SearchParameters } from "earthcatalog";
+import type { ExportFormat, Progress, SearchParameters } from "earthcatalog";
 import { ask } from "../worker/client";
-import type { Form } from "../worker/protocol";
 
 /** How far the saving is. */
 export interface Saving {
-  items: number;
   bytes: number;
   progress: Progress | undefined;
   /** The person does not want it any more. */
   left: boolean;
 }
 
-type Piece = string | Uint8Array<ArrayBuffer>;
-
 /** Where pieces go. */
 interface Sink {
-  write(piece: Piece): Promise<void>;
+  write(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
   /** All is there. */
   close(): Promise<void>;
   /** Nothing is to be left of it. */
@@ -28,7 +24,7 @@ interface Sink {
 /** File System Access, which TypeScript does not know. */
 interface Picker {
   showSaveFilePicker?(options: { suggestedName: string; types: { accept: Record<string, string[]> }[] }): Promise<{
-    createWritable(): Promise<{ write(piece: Piece): Promise<void>; close(): Promise<void>; abort(): Promise<void> }>;
+    createWritable(): Promise<{ write(bytes: Uint8Array<ArrayBuffer>): Promise<void>; close(): Promise<void>; abort(): Promise<void> }>;
   }>;
 }
 
@@ -60,28 +56,28 @@ export class Target {
   async fill(
     saving: Signal<Saving | undefined>,
     query: SearchParameters,
-    form: Form,
+    format: ExportFormat,
     asset: string,
-  ): Promise<{ items: number; bytes: number } | undefined> {
+  ): Promise<Saving | undefined> {
     const take = ++takes;
-    let sums = { items: 0, bytes: 0 };
+    let now: Saving = { bytes: 0, progress: undefined, left: false };
+    saving.value = now;
     try {
-      await ask("take", take, query, form, asset);
+      await ask("take", take, query, format, asset);
       for (;;) {
         const next = await ask("pull", take);
         if (next === null) break;
-        await this.#sink.write(next.piece);
-        const bytes = typeof next.piece === "string" ? new Blob([next.piece]).size : next.piece.byteLength;
-        sums = { items: next.items, bytes: sums.bytes + bytes };
+        await this.#sink.write(next.bytes);
         if (saving.value?.left) {
           await ask("leave", take);
           await this.#sink.abort();
           return undefined;
         }
-        saving.value = { ...sums, progress: next.progress, left: false };
+        now = { bytes: now.bytes + next.bytes.byteLength, progress: next.progress, left: false };
+        saving.value = now;
       }
       await this.#sink.close();
-      return sums;
+      return now;
     } catch (error) {
       await this.#sink.abort().catch(() => {});
       throw error;
@@ -90,11 +86,11 @@ export class Target {
 }
 
 function downloadOf(name: string, type: string): Sink {
-  const pieces: Piece[] = [];
+  const pieces: Blob[] = [];
   return {
-    async write(piece) {
-      // A blob of blobs may lie on disk; a list of strings does not.
-      pieces.push(piece);
+    async write(bytes) {
+      // Browsers may keep blobs on disk.
+      pieces.push(new Blob([bytes]));
     },
     async close() {
       const address = URL.createObjectURL(new Blob(pieces, { type }));

@@ -6,26 +6,27 @@ import { Button, Code } from "../parts";
 import { parametersOf, type Query } from "../search/query";
 import { address, info, item, spoken } from "../state";
 import { ask, troubleOf } from "../worker/client";
-import type { Form, Trouble } from "../worker/protocol";
+import type { ExportFormat } from "earthcatalog";
+import type { Trouble } from "../worker/protocol";
 import { cliOf, duckdbOf, javascriptOf, pythonOf } from "./code";
 import { type Saving, saveTo } from "./saving";
 
-const FORMS: [Form, string, string, string][] = [
-  ["urls", "Addresses of an asset", "txt", "text/plain"],
+const FORMS: [ExportFormat, string, string, string][] = [
+  ["url", "Addresses of an asset", "txt", "text/plain"],
   ["csv", "Table, CSV", "csv", "text/csv"],
-  ["geojson", "Footprints, GeoJSON", "geojson", "application/geo+json"],
-  ["items", "STAC ItemCollection", "json", "application/geo+json"],
+  ["geojson", "GeoJSON", "geojson", "application/geo+json"],
+  ["json", "STAC ItemCollection", "json", "application/geo+json"],
   ["geoparquet", "stac-geoparquet", "parquet", "application/vnd.apache.parquet"],
 ];
 
 export function TakeAway({ query }: { query: Query }) {
-  const form = useSignal<Form>("urls");
+  const form = useSignal<ExportFormat>("url");
   const asset = useSignal("data");
   const saving = useSignal<Saving | undefined>(undefined);
   const outcome = useSignal<string | Trouble>("");
   const parameters = parametersOf(query);
   const chosen = FORMS.find(([name]) => name === form.value);
-  const takesAsset = form.value === "urls" || form.value === "csv";
+  const takesAsset = form.value === "url" || form.value === "csv";
 
   const save = async (): Promise<void> => {
     if (chosen === undefined) return;
@@ -34,9 +35,8 @@ export function TakeAway({ query }: { query: Query }) {
     try {
       const target = await saveTo(`items.${ending}`, type);
       if (target === undefined) return;
-      saving.value = { items: 0, bytes: 0, progress: undefined, left: false };
       const done = await target.fill(saving, parameters, name, asset.value);
-      outcome.value = done ? `Saved ${counted(done.items, "item")}, ${bytes(done.bytes)}.` : "Cancelled: nothing was saved.";
+      outcome.value = done ? `Saved ${counted(done.progress?.items ?? 0, "item")}, ${bytes(done.bytes)}.` : "Cancelled: nothing was saved.";
       spoken.value = outcome.value;
     } catch (error) {
       outcome.value = troubleOf(error);
@@ -48,7 +48,7 @@ export function TakeAway({ query }: { query: Query }) {
     <div class="take">
       <p class="note">All results of the search, not only those shown; read anew and written to disk as they come.</p>
       <div class="pair">
-        <select class="input" aria-label="Form" value={form.value} onChange={({ currentTarget }) => (form.value = currentTarget.value as Form)}>
+        <select class="input" aria-label="Form" value={form.value} onChange={({ currentTarget }) => (form.value = currentTarget.value as ExportFormat)}>
           {FORMS.map(([name, label]) => (
             <option key={name} value={name}>
               {label}
@@ -73,7 +73,7 @@ export function TakeAway({ query }: { query: Query }) {
       {saving.value ? (
         <div class="row">
           <p role="status">
-            {counted(saving.value.items, "item")}, {bytes(saving.value.bytes)}
+            {counted(saving.value.progress?.items ?? 0, "item")}, {bytes(saving.value.bytes)}
           </p>
           <progress aria-label="Files read" max={saving.value.progress?.filesTotal || 1} value={saving.value.progress?.filesRead ?? 0} />
           <Button class="small" icon="close" onClick={() => saving.value && (saving.value = { ...saving.value, left: true })}>

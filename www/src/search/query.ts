@@ -57,8 +57,7 @@ export function parametersOf(query: Query): SearchParameters {
 
 /** A filter is sent as it was written, CQL2 text; a brace begins the JSON form of it. */
 function filterParameter(filter: string): SearchParameters {
-  if (!filter.startsWith("{")) return { filter } as unknown as SearchParameters;
-  return { filter: JSON.parse(filter) as object };
+  return { filter: filter.startsWith("{") ? (JSON.parse(filter) as object) : filter };
 }
 
 /** `from/to` of STAC, either of them open. */

@@ -50,7 +50,7 @@ const answers: Answers = {
     return false;
   },
   files: (query) => opened().searchFiles(plain(query)),
-  take: (number, query, form, asset) => void takes.set(number, new Take(opened(), query, form, asset)),
+  take: (number, query, format, asset) => void takes.set(number, new Take(opened(), query, format, asset)),
   async pull(number) {
     const piece = await takes.get(number)?.pull();
     if (piece === undefined || piece === null) takes.delete(number);

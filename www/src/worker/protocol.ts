@@ -1,6 +1,6 @@
 // What passes between the page and its worker.
 
-import type { CatalogInfo, CellBoundary, ColumnStats, Geometry, Item, Plan, Progress, SearchParameters } from "earthcatalog";
+import type { CatalogInfo, CellBoundary, ColumnStats, ExportFormat, Geometry, Item, Plan, Progress, SearchParameters } from "earthcatalog";
 
 /** An error as it crosses: the members of the package's `EarthCatalogError`. */
 export interface Trouble {
@@ -55,8 +55,11 @@ export interface Drawable {
   uncut: Geometry;
 }
 
-/** The forms in which results are taken away. */
-export type Form = "urls" | "csv" | "geojson" | "items" | "geoparquet";
+/** A part of a file of results, and how far the search for them is. */
+export interface Piece {
+  bytes: Uint8Array<ArrayBuffer>;
+  progress: Progress | undefined;
+}
 
 /** How a search stands. */
 export type Standing = "paused" | "done" | "cancelled";
@@ -82,8 +85,8 @@ export interface Calls {
   /** Files that a search would read. */
   files(query: SearchParameters): string[];
   /** Begins to take away; `pull` gives piece after piece, null at the end. */
-  take(take: number, query: SearchParameters, form: Form, asset: string): void;
-  pull(take: number): { piece: string | Uint8Array<ArrayBuffer>; items: number; progress: Progress | undefined } | null;
+  take(take: number, query: SearchParameters, format: ExportFormat, asset: string): void;
+  pull(take: number): Piece | null;
   leave(take: number): void;
 }
 
