@@ -154,12 +154,15 @@ Examples:
   earthcatalog ingest catalog items/
   earthcatalog ingest catalog items.ndjson.gz --limit 1000 --dry-run
   earthcatalog ingest catalog inventory/manifest.json --since 2024-01-01
-  earthcatalog ingest catalog inventory/manifest.json --bucket my-bucket=file:///data/my-bucket")]
+  earthcatalog ingest catalog inventory/manifest.json --bucket my-bucket=file:///data/my-bucket
+  earthcatalog ingest catalog --retry-failed
+
+A run that was stopped is run again in the same way: what it had fetched is kept in the catalog until it is committed.")]
 pub(crate) struct Ingest {
     /// The catalog to add to.
     pub(crate) catalog: String,
     /// Where the items come from.
-    #[arg(required = true, value_name = "SOURCE")]
+    #[arg(required_unless_present = "retry_failed", value_name = "SOURCE")]
     pub(crate) sources: Vec<String>,
     /// Replace the catalog's items (full), add to them (delta), or full while it is empty and delta after (auto).
     #[arg(long, value_enum, default_value_t = ModeArgument::Auto)]
@@ -176,10 +179,13 @@ pub(crate) struct Ingest {
     /// Make the hash index from all rows, where the catalog has none or another program outdated it.
     #[arg(long)]
     pub(crate) update_hash_index: bool,
+    /// Take what earlier runs could not read, too.
+    #[arg(long)]
+    pub(crate) retry_failed: bool,
     /// Read and check everything, write nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Read the objects of an inventory's bucket from another place. Repeatable.
+    /// Read the objects of an inventory's bucket from another place, or allow a further bucket. Repeatable.
     #[arg(long = "bucket", value_name = "NAME=URL", value_parser = pair)]
     pub(crate) buckets: Vec<(String, String)>,
 }

@@ -96,7 +96,7 @@ async fn commit_by(
         let reviser = reviser.as_mut().map(|reviser| &mut **reviser as &mut dyn Revise);
         match attempt.step(reviser).await {
             Ok(Some(outcome)) => {
-                attempt.record(&outcome).await;
+                attempt.finish(&outcome).await;
                 return Ok(outcome);
             }
             Ok(None) => pause(&attempt.commit_id, number).await,
@@ -104,7 +104,7 @@ async fn commit_by(
         }
     }
     let outcome = attempt.last_look().await?;
-    attempt.record(&outcome).await;
+    attempt.finish(&outcome).await;
     Ok(outcome)
 }
 

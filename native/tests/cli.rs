@@ -410,3 +410,58 @@ fn the_plan_tells_how_many_cells_touch_the_area() {
     let cells = [&explained["plan"]["cells_touched"], &explained["plan"]["cells_looked_at"]];
     assert!(cells[0] == cells[1] && *cells[0] != json!(0), "{explained}");
 }
+
+#[test]
+fn a_writer_is_told_who_holds_the_lock_and_how_to_break_it() {
+    let place = Place::with_catalog();
+    assert_eq!(place.run(&["lock", "status", "catalog", "--json"]).succeeded().json(), json!({ "locked": false }));
+    let theirs = r#"{"owner": "incremental", "pid": 7, "hostname": "h", "acquired": "2026-01-02T03:04:05+00:00", "ttl_hours": 12}"#;
+    place.write("catalog/.lock", theirs);
+    for command in [&["compact", "catalog"][..], &["ingest", "catalog", "items.ndjson"], &["gc", "catalog"]] {
+        let refused = place.run(command);
+        assert_eq!(refused.code, 11, "{command:?}");
+        assert!(refused.stderr.contains("incremental") && refused.stderr.contains("lock break"), "{}", refused.stderr);
+    }
+    place.run(&["compact", "catalog", "--dry-run"]).succeeded();
+    let status = place.run(&["lock", "status", "catalog", "--json"]).succeeded().json();
+    assert_eq!(
+        (&status["owner"], &status["host"], &status["locked"]),
+        (&json!("incremental"), &json!("h"), &json!(true))
+    );
+    place.run(&["lock", "break", "catalog"]).succeeded();
+    place.run(&["compact", "catalog"]).succeeded();
+    assert!(!place.path("catalog/.lock").exists(), "it is given back");
+}
+
+#[test]
+fn items_are_deleted_by_a_filter() {
+    let place = Place::with_catalog();
+    let before = place.run(&["search", "catalog"]).succeeded().lines().len();
+    assert_eq!(place.run(&["delete", "catalog"]).code, 2, "a deletion says what");
+    assert_eq!(place.run(&["delete", "catalog", "--filter", "id = "]).code, 2);
+    let id = items()[0]["id"].as_str().unwrap().to_owned();
+    let filter = format!("id = '{id}'");
+    let report = place.run(&["delete", "catalog", "--filter", &filter, "--json"]).succeeded().json();
+    assert_eq!(report["items_deleted"], 1);
+    assert_eq!(place.run(&["search", "catalog"]).succeeded().lines().len(), before - 1);
+    place.write("filter.json", r#"{"op": "isNull", "args": [{"property": "no_such"}]}"#);
+    place.run(&["delete", "catalog", "--filter", "@filter.json"]).succeeded();
+    assert!(place.run(&["search", "catalog"]).succeeded().stdout.is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_writer_that_is_interrupted_gives_the_lock_back() {
+    let place = Place::with_catalog();
+    // A source that never ends, so that the writer is at work when the signal comes.
+    let pipe = place.path("pipe.ndjson");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut writer = place.command(&["ingest", "catalog", "pipe.ndjson"]).spawn().unwrap();
+    let lock = place.path("catalog/.lock");
+    while !lock.exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert!(Command::new("kill").args(["-INT", &writer.id().to_string()]).status().unwrap().success());
+    assert_eq!(writer.wait().unwrap().code(), Some(130));
+    assert!(!lock.exists());
+}

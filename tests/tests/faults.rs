@@ -99,7 +99,7 @@ fn one_writer_survives_a_fault_at_any_operation() {
 
 #[test]
 fn four_writers_survive_a_fault_at_any_operation() {
-    let seeds = if sweeps_all() { 3 } else { 1 };
+    let seeds = if sweeps_all() { 2 } else { 1 };
     let sweeps = (1..=seeds).map(|seed| sweep(&format!("four, {seed}"), &four(), &Setting::new(seed), 24));
     let injected: u64 = sweeps.sum();
     println!("four writers: {injected} faults survived");
@@ -107,12 +107,7 @@ fn four_writers_survive_a_fault_at_any_operation() {
 
 #[test]
 fn five_writers_survive_a_fault_at_any_operation() {
-    let seeds = if sweeps_all() { 3 } else { 1 };
-    let sweeps = (1..=seeds).map(|seed| {
-        let setting = Setting { locked: seed == 2, ..Setting::new(seed) };
-        sweep(&format!("five, {seed}"), &five(), &setting, 72)
-    });
-    let injected: u64 = sweeps.sum();
+    let injected = sweep("five", &five(), &Setting::new(1), 72);
     println!("five writers: {injected} faults survived");
 }
 

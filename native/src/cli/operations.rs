@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::Filter;
+
 /// Arguments of `compact`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -49,13 +51,16 @@ Earlier snapshots keep what is deleted until `expire` and `gc`.
 
 Examples:
   earthcatalog delete catalog --ids A,B
-  earthcatalog delete catalog --ids A --collection sentinel-2-l2a --dry-run")]
+  earthcatalog delete catalog --ids A --collection sentinel-2-l2a --dry-run
+  earthcatalog delete catalog --filter \"eo:cloud_cover > 90 AND datetime < TIMESTAMP('2016-01-01T00:00:00Z')\"")]
 pub(crate) struct Delete {
     /// The catalog to delete from.
     pub(crate) catalog: String,
     /// The ids of the items.
-    #[arg(long, value_name = "A,B", value_delimiter = ',', required = true)]
+    #[arg(long, value_name = "A,B", value_delimiter = ',', required_unless_present = "filter")]
     pub(crate) ids: Vec<String>,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
     /// Only items of this collection. Repeatable.
     #[arg(long = "collection", value_name = "ID")]
     pub(crate) collections: Vec<String>,

@@ -4,13 +4,16 @@ use earthcatalog::delete::{DeleteOptions, delete};
 use earthcatalog_core::query::Query;
 use serde_json::json;
 
-use super::{Exit, Failure, Opened, print};
+use super::{Exit, Failure, Opened, area, print};
 use crate::cli::{Common, Delete};
 use crate::report::number;
 
 pub(super) async fn run(arguments: Delete, common: &Common) -> Result<Exit, Failure> {
     let opened = Opened::open(&arguments.catalog, common).await?;
-    let mut query = Query::new().ids(arguments.ids);
+    let mut query = area::filtered(Query::new(), &arguments.filter)?;
+    if !arguments.ids.is_empty() {
+        query = query.ids(arguments.ids);
+    }
     if !arguments.collections.is_empty() {
         query = query.collections(arguments.collections);
     }

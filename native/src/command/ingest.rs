@@ -52,6 +52,7 @@ fn options(arguments: Ingest) -> Result<IngestOptions, Failure> {
         limit: arguments.limit,
         concurrency: arguments.concurrency,
         update_hash_index: arguments.update_hash_index,
+        retry_failed: arguments.retry_failed,
         dry_run: arguments.dry_run,
         buckets: arguments.buckets.into_iter().collect(),
         ..IngestOptions::new(arguments.catalog, arguments.sources)
@@ -120,6 +121,9 @@ fn some_of(names: &[String]) -> String {
 fn say_failures(report: &IngestReport) {
     for failure in report.failed.iter().take(FAILURES_SHOWN) {
         say(&format!("failed: {}: {}", failure.key, failure.reason));
+    }
+    if report.listed_failed > 0 && !report.dry_run {
+        say(&format!("{} objects are listed: --retry-failed tries them again", report::number(report.listed_failed)));
     }
     let shown = u64::try_from(report.failed.len().min(FAILURES_SHOWN)).unwrap_or(u64::MAX);
     if report.items_failed > shown {

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use earthcatalog_core::catalog::Catalog;
-use earthcatalog_core::catalog::properties::GridDefinition;
+use earthcatalog_core::catalog::properties::{self, GridDefinition};
 use earthcatalog_core::{Error, ErrorKind, Result};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use object_store::ObjectStoreExt as _;
 
 use super::doubt::{ATTEMPTS, READ_BACKS, is_final, pause, refuses_everything, state_unknown};
 use super::target::Target;
@@ -16,7 +17,7 @@ use crate::objects;
 use crate::read;
 use crate::record::{self, CommitRecord};
 use crate::snapshot::{Addition, Base, Object};
-use crate::store::Stores;
+use crate::store::{Stores, store_error};
 
 /// Manifests read at once.
 const READS: usize = 8;
@@ -145,11 +146,28 @@ impl<'a> Attempt<'a> {
 
     /// Leaves a record of the commit, as others will look for it. The commit stands without: then it is only not noticed
     /// if another program undoes it.
-    pub(super) async fn record(&self, outcome: &CommitOutcome) {
+    pub(super) async fn finish(&self, outcome: &CommitOutcome) {
         // If it was found in a later state, it is the last that was sent.
         let made = self.sent.iter().find(|sent| sent.metadata_location == outcome.metadata_location);
         if let Some(made) = made.or(self.sent.last()) {
             drop(record::put(self.stores, &self.planned, made).await);
+        }
+        if let Some(index) = self.change.properties.get(properties::HASH_INDEX_PATH) {
+            drop(self.copy_index(index).await);
+        }
+    }
+
+    /// The Python program's jobs look for the hash index under a fixed name: where there is one, it is kept true.
+    async fn copy_index(&self, stored: &str) -> Result<()> {
+        let base = self.planned.base();
+        let (fixed, index) =
+            (base.join(&format!("warehouse{}", properties::HASH_INDEX_SUFFIX)), self.target.resolve(stored)?);
+        let ((store, to), (_, from)) = (self.stores.get(&fixed)?, self.stores.get(&index)?);
+        let failed = |error| store_error(error, &fixed);
+        match store.head(&to).await {
+            Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Ok(_) => store.copy(&from, &to).await.map_err(failed),
+            Err(error) => Err(failed(error)),
         }
     }
 

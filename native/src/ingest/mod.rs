@@ -5,7 +5,9 @@
 
 mod read;
 mod report;
+mod retry;
 mod sift;
+mod staging;
 
 use std::collections::BTreeSet;
 
@@ -24,6 +26,9 @@ use crate::rows::write::{FileLimits, Writer};
 use crate::store::Stores;
 
 pub use crate::spill::SpillSize;
+use retry::Lists;
+use staging::Staging;
+
 pub use report::{Counts, FAILURES, Failure, IngestMode, IngestOptions, IngestReport, Progress, Stage};
 
 /// Reads items from sources into a catalog, as one commit.
@@ -32,7 +37,8 @@ pub use report::{Counts, FAILURES, Failure, IngestMode, IngestOptions, IngestRep
 /// item is its collection and id. One that comes twice in the run is stored once: the one with the latest `updated`
 /// (else last written), and of equals the last. One that the catalog holds is left out, or takes the place of what is
 /// there if it is newer, in the same commit: [`Version::supersedes`](earthcatalog_core::write::version::Version::supersedes).
-/// So a second ingest of the same items changes nothing. Nothing is visible before the commit; if the ingest ends with
+/// So a second ingest of the same items changes nothing. A run that was killed is run again in the same way: what it had
+/// fetched is staged in the catalog's store. Objects that failed are listed there, for [`IngestOptions::retry_failed`]. Nothing is visible before the commit; if the ingest ends with
 /// an error, or read no item at all, nothing has changed. If another writer was faster, what it left is looked at
 /// anew; nothing is fetched again.
 ///
@@ -40,29 +46,31 @@ pub use report::{Counts, FAILURES, Failure, IngestMode, IngestOptions, IngestRep
 /// [`NotFound`](earthcatalog_core::ErrorKind::NotFound) if there is no catalog or source, [`Unsupported`](earthcatalog_core::ErrorKind::Unsupported) for a grid or table this
 /// program does not write, and what the stores answer.
 pub async fn ingest(stores: &Stores, options: &IngestOptions, progress: &dyn Progress) -> Result<IngestReport> {
-    let mut catalog = open(stores, &options.catalog).await?;
+    let catalog = open(stores, &options.catalog).await?;
     check_writable(&catalog, options.dry_run)?;
     let mut report = IngestReport { dry_run: options.dry_run, ..IngestReport::default() };
     report.mode = effective_mode(options.mode, &catalog);
-    let gathered = read::read_items(stores, &catalog, options, progress, &mut report).await?;
+    let lists = if options.retry_failed { Some(Lists::find(stores, catalog.base()).await?) } else { None };
+    let staging = Staging::begin(stores, &catalog, options).await?;
+    let reading =
+        read::Reading { stores, catalog: &catalog, options, lists: lists.as_ref(), staging: staging.as_ref() };
+    let gathered = reading.read_items(progress, &mut report).await?;
+    let missed = if options.dry_run { None } else { retry::put(stores, catalog.base(), &gathered.missed).await? };
+    report.listed_failed = gathered.missed.len() as u64;
     if report.items_processed == 0 {
         if report.mode == IngestMode::Full && has_rows(&catalog) {
             report.warnings.push("no item was read: the catalog is left as it was, and not replaced".to_owned());
         }
-        return Ok(report);
+    } else {
+        let mut run = Run { stores, options, gathered, commit_id: stores.host().draw().to_string(), written: None };
+        run.through(catalog, progress, &mut report).await?;
     }
-    let mut run = Run { stores, options, gathered, commit_id: stores.host().draw().to_string(), written: None };
-    for attempt in 1.. {
-        let read = report.clone();
-        match run.write(&catalog, progress, &mut report).await {
-            Err(error) if error.kind() == ErrorKind::Conflict && attempt < PLANS => {
-                report = read;
-                catalog = open(stores, &options.catalog).await?;
-                check_writable(&catalog, options.dry_run)?;
-            }
-            Err(error) => return Err(error),
-            Ok(()) => break,
-        }
+    // What was read is committed, and what was not is listed anew.
+    if let Some(staging) = staging {
+        staging.end(stores).await?;
+    }
+    if let Some(lists) = lists.filter(|_| !options.dry_run) {
+        lists.end(stores, missed.as_deref()).await?;
     }
     Ok(report)
 }
@@ -86,6 +94,27 @@ struct Written {
 }
 
 impl Run<'_> {
+    /// Writes and commits, anew while other writers are faster.
+    async fn through(
+        &mut self,
+        mut catalog: Catalog,
+        progress: &dyn Progress,
+        report: &mut IngestReport,
+    ) -> Result<()> {
+        for _ in 1..PLANS {
+            let read = report.clone();
+            match self.write(&catalog, progress, report).await {
+                Err(error) if error.kind() == ErrorKind::Conflict => {
+                    *report = read;
+                    catalog = open(self.stores, &self.options.catalog).await?;
+                    check_writable(&catalog, self.options.dry_run)?;
+                }
+                other => return other,
+            }
+        }
+        self.write(&catalog, progress, report).await
+    }
+
     async fn write(&mut self, catalog: &Catalog, progress: &dyn Progress, report: &mut IngestReport) -> Result<()> {
         let sifted = sift::sift(self.stores, catalog, self.options, &self.gathered.names, report).await?;
         if sifted.adds_nothing && sifted.index.is_none() {

@@ -1,19 +1,22 @@
 //! The first half of an ingest: sources to sorted rows.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use earthcatalog_core::catalog::Catalog;
 use earthcatalog_core::error::ResultExt as _;
 use earthcatalog_core::stac::validate::ValidItem;
 use earthcatalog_core::write::columns::ObservedProperties;
 use earthcatalog_core::write::partition::PartitionKey;
 use earthcatalog_core::{Error, ErrorKind, Location, Result, limits};
-use futures::StreamExt;
-use futures::stream;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::report::{IngestOptions, IngestReport, Progress, Stage};
+use super::report::{FAILURES, IngestOptions, IngestReport, Progress, Stage};
+use super::retry::{Lists, Missed};
+use super::staging::{self, Group, Staging};
 use crate::fetch::{blocking, local_path, read_object};
 use crate::rows::row::{Name, Row, SortOrder};
 use crate::source::{Entry, not_an_item, read_sources};
@@ -22,6 +25,8 @@ use crate::store::Stores;
 
 /// Entries that wait for a free fetch. They may hold items, so they are few.
 const ENTRIES: usize = 128;
+/// Groups of entries under way at once.
+const GROUPS: usize = 2;
 /// Names take 112 bytes: an eighth of the budget holds those of as many items as the rest holds rows, and more.
 const NAME_SHARE: usize = 8;
 /// So many objects that cannot be read in a row, none before them: the place is wrong, not the objects.
@@ -32,19 +37,22 @@ pub(super) struct Gathered {
     pub(super) rows: Runs<Row>,
     pub(super) names: Runs<Name>,
     pub(super) observed: ObservedProperties,
+    /// Objects that could not be taken, the first [`FAILURES`] of them.
+    pub(super) missed: Vec<Missed>,
 }
 
 struct Gathering {
     rows: Sorter<Row>,
     names: Sorter<Name>,
     observed: ObservedProperties,
+    missed: Vec<Missed>,
 }
 
 /// An entry after it was fetched and parsed.
 enum Outcome {
     Item(Box<Checked>),
     Skipped(String),
-    Failed { key: String, error: Error },
+    Failed { key: String, error: Error, missed: Option<Missed> },
     Broken { key: String, reason: String },
 }
 
@@ -56,34 +64,68 @@ struct Checked {
     partitions: Vec<PartitionKey>,
 }
 
-/// Reads and checks all items of the sources. Their order, and so everything written, is that of the sources
-/// whatever the order in which fetches end.
-pub(super) async fn read_items(
-    stores: &Stores,
-    catalog: &Catalog,
-    options: &IngestOptions,
-    progress: &dyn Progress,
-    report: &mut IngestReport,
-) -> Result<Gathered> {
-    let (sender, mut receiver) = mpsc::channel(ENTRIES);
-    let source_options = options.source_options();
-    let reading = read_sources(stores, &options.sources, &source_options, sender);
-    let outcomes = stream::poll_fn(move |context| receiver.poll_recv(context))
-        .map(|entry| check(stores, catalog, entry))
-        .buffered(options.concurrency.max(1));
-    let gathering = gather(outcomes, options, progress, report);
-    // If gathering fails, the receiver is gone and reading ends by itself.
-    let (read, gathered) = tokio::join!(reading, gathering);
-    let gathered = gathered?;
-    read?;
-    let Gathering { rows, names, observed } = gathered;
-    let ((rows, size), (names, _)) = blocking(move || Ok((rows.finish(), names.finish()))).await?;
-    report.sort = size;
-    Ok(Gathered { rows, names, observed })
+/// How items are read.
+pub(super) struct Reading<'a> {
+    pub(super) stores: &'a Stores,
+    pub(super) catalog: &'a Catalog,
+    pub(super) options: &'a IngestOptions,
+    /// Lists of failed objects that are read before the sources.
+    pub(super) lists: Option<&'a Lists>,
+    pub(super) staging: Option<&'a Staging>,
+}
+
+impl Reading<'_> {
+    /// Reads and checks all items of the sources. Their order, and so everything written, is that of the sources
+    /// whatever the order in which fetches end.
+    pub(super) async fn read_items(&self, progress: &dyn Progress, report: &mut IngestReport) -> Result<Gathered> {
+        let (sender, receiver) = mpsc::channel(ENTRIES);
+        let source_options = self.options.source_options();
+        let reading = async {
+            if let Some(lists) = self.lists {
+                lists.read(self.stores, &sender).await?;
+            }
+            read_sources(self.stores, &self.options.sources, &source_options, sender).await
+        };
+        let outcomes = staging::groups(receiver, self.options.staged_items)
+            .map(|group| self.check_group(group))
+            .buffered(GROUPS)
+            .map_ok(|outcomes| stream::iter(outcomes).map(Ok))
+            .try_flatten();
+        let gathering = gather(outcomes, self.options, progress, report);
+        // If gathering fails, the receiver is gone and reading ends by itself.
+        let (read, gathered) = tokio::join!(reading, gathering);
+        let gathered = gathered?;
+        read?;
+        let Gathering { rows, names, observed, missed } = gathered;
+        let ((rows, size), (names, _)) = blocking(move || Ok((rows.finish(), names.finish()))).await?;
+        report.sort = size;
+        Ok(Gathered { rows, names, observed, missed })
+    }
+
+    /// Fetches a group of entries, but what is staged, and stages what it fetched.
+    async fn check_group(&self, group: Group) -> Result<Vec<Outcome>> {
+        let Group { entries, name } = group;
+        let name = name.and_then(|name| Some((self.staging?, name)));
+        let staged = match &name {
+            Some((staging, name)) => staging.read(self.stores, name).await?,
+            None => HashMap::new(),
+        };
+        let requests = stream::iter(entries).map(|entry| fetch(self.stores, entry, &staged));
+        let at_once = self.options.concurrency.div_ceil(GROUPS).max(1);
+        let fetched: Vec<Fetched> = requests.buffered(at_once).collect().await;
+        if let Some((staging, name)) = name {
+            let texts: Vec<_> = fetched.iter().filter_map(Fetched::text).collect();
+            if texts.len() > staged.len() {
+                staging.put(self.stores, &name, texts).await?;
+            }
+        }
+        let checks = stream::iter(fetched).map(|fetched| check(self.catalog, fetched));
+        Ok(checks.buffered(at_once).collect().await)
+    }
 }
 
 async fn gather(
-    outcomes: impl stream::Stream<Item = Outcome>,
+    outcomes: impl stream::Stream<Item = Result<Outcome>>,
     options: &IngestOptions,
     progress: &dyn Progress,
     report: &mut IngestReport,
@@ -92,18 +134,20 @@ async fn gather(
         rows: Sorter::new(options.memory_bytes),
         names: Sorter::new(options.memory_bytes / NAME_SHARE),
         observed: ObservedProperties::default(),
+        missed: Vec::new(),
     };
     let mut unreadable = 0_u64;
     let mut outcomes = std::pin::pin!(outcomes);
     while let Some(outcome) = outcomes.next().await {
-        match outcome {
+        match outcome? {
             Outcome::Item(checked) => {
                 gathered = add(gathered, *checked, report.items_processed).await?;
                 report.items_processed += 1;
             }
             Outcome::Skipped(reason) => report.skip(reason),
             Outcome::Broken { key, reason } => report.fail(key, reason),
-            Outcome::Failed { key, error } => {
+            Outcome::Failed { key, error, missed } => {
+                gathered.missed.extend(missed.filter(|_| gathered.missed.len() < FAILURES));
                 let is_store = error.kind() != ErrorKind::Invalid;
                 unreadable += u64::from(is_store);
                 if is_store && unreadable >= GIVE_UP_AFTER && report.items_processed == 0 {
@@ -139,39 +183,60 @@ fn push(mut gathered: Gathering, name: Name, rows: Vec<Row>) -> Result<Gathering
     Ok(gathered)
 }
 
-async fn check(stores: &Stores, catalog: &Catalog, entry: Entry) -> Outcome {
-    let modified_us = match &entry {
-        Entry::Object { modified_us, .. } => *modified_us,
-        _ => None,
-    };
-    let (key, work) = match entry {
-        Entry::Skipped { reason } => return Outcome::Skipped(reason),
-        Entry::Failed { key, reason } => return Outcome::Broken { key, reason },
-        Entry::Object { key, location, .. } => match fetch(stores, location).await {
-            Ok(body) => (key, body),
-            Err(error) => return Outcome::Failed { key, error },
-        },
-        Entry::Text { key, text } => (key, Body::Text(text)),
-        Entry::Parsed { key, item } => (key, Body::Parsed(item)),
-    };
-    let catalog = catalog.clone();
-    match blocking(move || parse(&catalog, work, modified_us)).await {
-        Ok(outcome) => outcome,
-        Err(error) => Outcome::Failed { key, error },
+/// An entry whose text is there, if it has one.
+enum Fetched {
+    Decided(Outcome),
+    Found { key: String, body: Body, object: Option<Missed> },
+}
+
+impl Fetched {
+    /// What is worth staging.
+    fn text(&self) -> Option<(String, Bytes)> {
+        match self {
+            Self::Found { key, body: Body::Text(text), object: Some(_) } => Some((key.clone(), text.clone())),
+            _ => None,
+        }
     }
 }
 
 enum Body {
-    Text(bytes::Bytes),
+    Text(Bytes),
     /// A local file: read on the thread that parses it.
     File(Location),
     Parsed(Value),
 }
 
-async fn fetch(stores: &Stores, location: Location) -> Result<Body> {
-    match local_path(&location) {
-        Some(_) => Ok(Body::File(location)),
-        None => read_object(stores, &location, limits::ITEM_BYTES).await.map(Body::Text),
+async fn fetch(stores: &Stores, entry: Entry, staged: &HashMap<String, Bytes>) -> Fetched {
+    match entry {
+        Entry::Skipped { reason } => Fetched::Decided(Outcome::Skipped(reason)),
+        Entry::Failed { key, reason } => Fetched::Decided(Outcome::Broken { key, reason }),
+        Entry::Text { key, text } => Fetched::Found { key, body: Body::Text(text), object: None },
+        Entry::Parsed { key, item } => Fetched::Found { key, body: Body::Parsed(item), object: None },
+        Entry::Object { key, location, modified_us } => {
+            let missed = Missed { key: key.clone(), location: location.to_string(), modified_us };
+            let body = match (local_path(&location), staged.get(&key)) {
+                (Some(_), _) => Ok(Body::File(location)),
+                (None, Some(text)) => Ok(Body::Text(text.clone())),
+                (None, None) => read_object(stores, &location, limits::ITEM_BYTES).await.map(Body::Text),
+            };
+            match body {
+                Ok(body) => Fetched::Found { key, body, object: Some(missed) },
+                Err(error) => Fetched::Decided(Outcome::Failed { key, error, missed: Some(missed) }),
+            }
+        }
+    }
+}
+
+async fn check(catalog: &Catalog, fetched: Fetched) -> Outcome {
+    let (key, body, object) = match fetched {
+        Fetched::Decided(outcome) => return outcome,
+        Fetched::Found { key, body, object } => (key, body, object),
+    };
+    let catalog = catalog.clone();
+    let modified_us = object.as_ref().and_then(|object| object.modified_us);
+    match blocking(move || parse(&catalog, body, modified_us)).await {
+        Ok(outcome) => outcome,
+        Err(error) => Outcome::Failed { key, error, missed: object },
     }
 }
 

@@ -37,6 +37,11 @@ pub struct IngestOptions {
     pub concurrency: usize,
     /// Makes the hash index from all rows where the catalog has none that can be relied on.
     pub update_hash_index: bool,
+    /// Takes what earlier runs listed as failed too.
+    pub retry_failed: bool,
+    /// So many items that are fetched one by one are kept together in the catalog's store until they are committed, so
+    /// that a run that is killed does not fetch them twice; 0 for none.
+    pub staged_items: usize,
     /// Reads and checks everything, counts rows and files, writes nothing.
     pub dry_run: bool,
     /// Where the objects of an inventory's bucket are read from, by bucket; `s3://<bucket>` if it is not named.
@@ -61,6 +66,8 @@ impl IngestOptions {
             limit: None,
             concurrency: 64,
             update_hash_index: false,
+            retry_failed: false,
+            staged_items: 256,
             dry_run: false,
             buckets: BTreeMap::new(),
             memory_bytes: 256 << 20,
@@ -97,6 +104,8 @@ pub struct IngestReport {
     pub items_failed: u64,
     /// Those that failed, the first [`FAILURES`] of them.
     pub failed: Vec<Failure>,
+    /// How many of them are listed in the catalog, to be tried again with `retry_failed`.
+    pub listed_failed: u64,
     /// What was left out on purpose, by reason.
     pub items_skipped: BTreeMap<String, u64>,
     /// Items of which the run held a newer one.

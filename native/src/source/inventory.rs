@@ -36,6 +36,7 @@ pub(super) async fn read_manifest(
         parse_inventory_manifest(&text)
     })
     .await?;
+    feed.inventory_of = Some(manifest.source_bucket.clone());
     for data_file in &manifest.files {
         let (place, file) = open_data_file(stores, location, &manifest, data_file).await?;
         let key = place.to_string();

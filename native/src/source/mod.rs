@@ -84,7 +84,8 @@ pub async fn read_sources(
     options: &SourceOptions,
     entries: mpsc::Sender<Entry>,
 ) -> Result<()> {
-    let mut feed = Feed { entries, left: options.limit.unwrap_or(u64::MAX), options: options.clone() };
+    let mut feed =
+        Feed { entries, left: options.limit.unwrap_or(u64::MAX), options: options.clone(), inventory_of: None };
     for source in sources {
         if feed.left == 0 {
             break;
@@ -105,6 +106,8 @@ struct Feed {
     entries: mpsc::Sender<Entry>,
     left: u64,
     options: SourceOptions,
+    /// The bucket that the inventory at hand is of.
+    inventory_of: Option<String>,
 }
 
 /// Whether more is wanted.
@@ -131,13 +134,20 @@ impl Feed {
     }
 
     /// Where an object of a bucket is read from.
-    fn locate(&self, bucket: &str, key: &str) -> Result<Location> {
+    ///
+    /// An inventory is of one bucket. Others that its rows may name are read only if the user named them: an inventory
+    /// that somebody else wrote must not choose what is read with the user's credentials.
+    fn locate(&mut self, bucket: &str, key: &str) -> Result<Location> {
+        let own = self.inventory_of.get_or_insert_with(|| bucket.to_owned());
         match self.options.buckets.get(bucket) {
             Some(place) if key.split('/').any(|segment| segment == "..") => {
                 Err(Error::invalid(format!("key climbs out of `{place}`")))
             }
             Some(place) => Ok(Location::parse(place)?.join(key)),
-            None => Location::parse(&format!("s3://{bucket}/{key}")),
+            None if own == bucket => Location::parse(&format!("s3://{bucket}/{key}")),
+            None => Err(Error::invalid(format!(
+                "the inventory is of the bucket `{own}`: `--bucket {bucket}=s3://{bucket}` allows this one too"
+            ))),
         }
     }
 }
@@ -168,6 +178,7 @@ async fn read_kind(
     mut feed: Feed,
 ) -> Result<(Feed, More)> {
     let key = location.to_string();
+    feed.inventory_of = None;
     match kind {
         Kind::Manifest => inventory::read_manifest(stores, location, file, feed).await,
         Kind::CsvInventory => {
