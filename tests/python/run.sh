@@ -17,6 +17,6 @@ tests() {
     fi
 }
 
-tests latest test_pyiceberg.py test_readers.py test_published.py test_export.py test_geometry_oracle.py
+tests latest test_pyiceberg.py test_readers.py test_published.py test_export.py test_geometry_oracle.py test_cql2.py
 tests pyiceberg-0.9 test_pyiceberg.py
 tests earthcatalog test_earthcatalog.py
