@@ -139,6 +139,29 @@ fn the_build_that_gates_a_change_runs_the_readmes_test_command_and_nothing_else(
     assert_eq!(commands, ["set -euo pipefail", "cd \"$(dirname \"$0\")/..\"", "make test"]);
 }
 
+#[test]
+fn each_difference_from_the_python_program_is_a_test_and_each_such_test_is_told() {
+    let text = fs::read_to_string(root().join("DIFFERENCES.md")).unwrap();
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| "));
+    let told: BTreeSet<String> = rows.flat_map(|row| cases(&row.to_lowercase(), [' ', ','])).collect();
+    let tests = files(&["rs"]).filter(|file| file.name.contains("tests/"));
+    let names = tests.flat_map(|file| {
+        file.text.split("fn ").skip(1).filter_map(|rest| Some(rest.split_once('(')?.0.to_owned())).collect::<Vec<_>>()
+    });
+    let tested: BTreeSet<String> = names.flat_map(|name| cases(&name, ['_', '_'])).collect();
+    assert!(tested.contains("a1") && told.contains("a1"));
+    assert_none("are told of in DIFFERENCES.md only, or tested only", told.symmetric_difference(&tested).cloned());
+}
+
+/// The numbers that a text begins with, such as `a1`.
+fn cases(text: &str, ends: [char; 2]) -> Vec<String> {
+    let is_case = |word: &&str| {
+        let number = word.strip_prefix(|letter: char| ('a'..='e').contains(&letter));
+        number.is_some_and(|number| !number.is_empty() && number.chars().all(|digit| digit.is_ascii_digit()))
+    };
+    text.split(ends).filter(|word| !word.is_empty()).take_while(is_case).map(str::to_owned).collect()
+}
+
 struct File {
     /// From the project's root, with `/`.
     name: String,
