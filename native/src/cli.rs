@@ -116,9 +116,9 @@ pub(crate) struct Init {
     /// How much time a partition holds.
     #[arg(long, value_enum, default_value_t = TimeBinArgument::Year)]
     pub(crate) time_bin: TimeBinArgument,
-    /// Regions of a geojson grid: a GeoJSON `FeatureCollection`.
-    #[arg(long, value_name = "FILE", required_if_eq("grid", "geojson"))]
-    pub(crate) boundaries: Option<PathBuf>,
+    /// Regions of a geojson grid: a GeoJSON `FeatureCollection`, in a file or at a URL. The catalog keeps a copy.
+    #[arg(long, value_name = "FILE|URL", required_if_eq("grid", "geojson"))]
+    pub(crate) boundaries: Option<String>,
     /// The property of each region that names it.
     #[arg(long, value_name = "NAME", required_if_eq("grid", "geojson"))]
     pub(crate) id_field: Option<String>,

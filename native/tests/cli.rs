@@ -367,8 +367,14 @@ fn a_region_grid_is_made_from_its_boundaries() {
     let halves = json!({ "type": "FeatureCollection", "features": [half("west", -180, 0), half("east", 0, 180)] });
     place.write("halves.geojson", &halves.to_string());
     place.write("items.ndjson", &ndjson(&items()));
-    let grid = ["--grid", "geojson", "--boundaries", "halves.geojson", "--id-field", "name"];
-    place.run(&[&["init", "catalog"][..], &grid].concat()).succeeded();
+    let init = |boundaries: &str| {
+        place.run(&["init", "catalog", "--grid", "geojson", "--boundaries", boundaries, "--id-field", "name"])
+    };
+    let missing = init("file:///there/is/none.geojson");
+    assert_eq!(missing.code, 2);
+    assert!(missing.stderr.contains("--boundaries") && missing.stderr.contains("/there/is/none"), "{}", missing.stderr);
+    init(&format!("file://{}", place.path("halves.geojson").display())).succeeded();
+    fs::remove_file(place.path("halves.geojson")).unwrap();
     place.run(&["ingest", "catalog", "items.ndjson"]).succeeded();
     let cells = place.run(&["cells", "catalog", "--json"]).succeeded().json();
     let names: BTreeSet<_> = cells["cells"]
