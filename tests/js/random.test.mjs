@@ -6,7 +6,7 @@ import { inChromium, native, node } from './hosts.mjs'
 import { serve } from './server.mjs'
 
 const NAMES = ['small', 'regions', 'large']
-const QUERIES = 60 * Number(process.env.EARTHCATALOG_CASES ?? 1)
+const QUERIES = 40 * Number(process.env.EARTHCATALOG_CASES ?? 1)
 /** One query in so many is asked in Chromium too. */
 const IN_CHROMIUM = 10
 let server
