@@ -4,10 +4,11 @@ import { closeCatalog, openCatalog } from "./actions";
 import { bytes, compact, count, date } from "./format";
 import { nameOf } from "./links";
 import { Stage } from "./map/stage";
-import { Button, Icon, offline } from "./parts";
+import { Button, offline } from "./parts";
 import { PlanDrawer } from "./plan";
 import { ResultsPanel } from "./results/panel";
 import { SearchPanel } from "./search/panel";
+import { spanOf, yearOf } from "./search/periods";
 import * as state from "./state";
 import { TroubleCard } from "./trouble";
 import { isBeside } from "./url";
@@ -82,6 +83,7 @@ function Entrance() {
           if (typed.value.trim() !== "") void openCatalog(typed.value.trim());
         }}
       >
+        <p>Search millions of satellite scenes on a map: in this browser, with no server behind it.</p>
         <label for="address">Address of a catalog</label>
         <input
           id="address"
@@ -94,8 +96,7 @@ function Entrance() {
         />
         <p class="note">The folder that holds <code>earthcatalog.db</code>: https://, s3:// or gs://. It is read by this browser alone; nothing is sent anywhere else.</p>
         <button class="button primary" type="submit">
-          <Icon name="search" />
-          Open
+          Open the catalog
         </button>
       </form>
     </div>
@@ -140,20 +141,21 @@ function Panels() {
 
 /** The whole catalog in a line. */
 function Totals() {
-  const [info, overview, years] = [state.info.value, state.overview.value, state.years.value];
+  const [info, overview, axis] = [state.info.value, state.overview.value, state.axis.value];
   if (info === undefined) return null;
   if (overview === undefined) {
     return state.trouble.value ? <TroubleCard trouble={state.trouble.value} about="catalog" /> : <p class="totals wait">Reading the manifests…</p>;
   }
   const resolution = info.grid["resolution"];
   const grid = info.grid.type === "h3" ? `H3, res. ${String(resolution)}` : info.grid.type === "geojson" ? "named regions" : info.grid.type;
-  const [first, last] = [years[0]?.year, years.at(-1)?.year];
+  const year = (period: number): number => yearOf(period, axis?.unit ?? "year");
+  const years = axis && spanOf(year(axis.first), year(axis.first + axis.rows.length - 1), "year");
   const items = overview.items ?? overview.rows;
   const facts: [string, string, string?][] = [
     ["Items", compact(items), `${count(items)}${overview.items === null ? " entries, an item once for each cell" : ""}; ${count(overview.rows)} entries in cells`],
     ["Files", compact(overview.files), count(overview.files)],
     ["Size", bytes(overview.bytes), `${count(overview.bytes)} bytes`],
-    ["Years", first === undefined ? "–" : first === last ? String(first) : `${first}–${last}`],
+    ["Years", years ?? "–"],
     ["Updated", date(info.lastUpdatedMs)],
     ["Grid", grid],
   ];

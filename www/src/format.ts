@@ -8,8 +8,11 @@ export const count = (number: number): string => whole.format(number);
 /** In few characters: `12,345`, `1.23M`. */
 export const compact = (number: number): string => (number < 100_000 ? whole : short).format(number);
 
-/** `1 item`, `2 items`. */
-export const counted = (number: number, noun: string): string => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
+/** `1 item`, `2 items`, `2 entries`. */
+export function counted(number: number, noun: string): string {
+  const word = number === 1 ? noun : noun.endsWith("y") ? `${noun.slice(0, -1)}ies` : `${noun}s`;
+  return `${count(number)} ${word}`;
+}
 
 export function bytes(number: number): string {
   const units = ["B", "kB", "MB", "GB", "TB", "PB"];

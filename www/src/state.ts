@@ -2,6 +2,7 @@
 
 import { computed, signal } from "@preact/signals";
 import type { CatalogInfo, ColumnStats, Item, Plan, Progress } from "earthcatalog";
+import { axisOf } from "./search/periods";
 import { type Condition, emptyQuery, type Query } from "./search/query";
 import type { Drawable, Overview, Summary, Trouble } from "./worker/protocol";
 
@@ -74,19 +75,8 @@ export const theme = signal<Theme>("system");
 /** What a screen reader is told. */
 export const spoken = signal("");
 
-/** Rows by time bin over all cells; the first and last year. */
-export const years = computed(() => {
-  const sums = new Map<string, number>();
-  for (const cell of overview.value?.cells ?? []) {
-    for (const [bin, rows] of cell.bins) {
-      const year = bin.slice(0, 4);
-      if (year !== "") sums.set(year, (sums.get(year) ?? 0) + rows);
-    }
-  }
-  const known = [...sums.keys()].map(Number).filter(Number.isInteger).sort((a, b) => a - b);
-  const [first, last] = [known[0], known.at(-1)];
-  if (first === undefined || last === undefined) return [];
-  // A broken date makes no axis of ten thousand years.
-  const from = Math.max(first, last - 199);
-  return Array.from({ length: last - from + 1 }, (_, at) => ({ year: from + at, rows: sums.get(String(from + at)) ?? 0 }));
+/** The time axis, with the rows of all cells. */
+export const axis = computed(() => {
+  const bins = (overview.value?.cells ?? []).flatMap((cell) => cell.bins);
+  return axisOf(bins, info.value?.timeBin === "year" ? "year" : "month");
 });

@@ -18,7 +18,9 @@ const TITLES: Record<string, string> = {
 /** The rules in a hint, on lines of their own; undefined where there are none. */
 function corsRules(hint: string): string | undefined {
   const found = /\{"CORSRules".*\]\}/.exec(hint)?.[0];
-  return found === undefined ? undefined : JSON.stringify(JSON.parse(found), null, 2);
+  if (found === undefined) return undefined;
+  // Lists of words on one line each.
+  return JSON.stringify(JSON.parse(found), null, 2).replace(/\[\s+("[^\]{}]*")\s+\]/g, (_, words: string) => `[${words.replace(/\s+/g, " ")}]`);
 }
 
 function advice({ kind, hint, context }: Trouble): string {
@@ -39,10 +41,12 @@ export function TroubleCard({ trouble, about }: { trouble: Trouble; about: "cata
   return (
     <section class="trouble" role="alert">
       <h2>{title}</h2>
-      <p class="message">{trouble.message}</p>
       <p>{advice(trouble)}</p>
       {rules && <Code text={rules} label="CORS rules for S3" />}
-      {trouble.url && <p class="where">{trouble.url}</p>}
+      <p class="note">
+        {trouble.message}
+        {trouble.url && <><br />{trouble.url}</>}
+      </p>
       {trouble.kind !== "invalid" && (
         <Button class="primary" onClick={again}>
           {trouble.kind === "changed" ? "Open it again" : "Try again"}

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, beforeEach, test } from 'node:test'
 import { all, catalogOf, open } from '../../tests/js/catalogs.mjs'
-import { addressed, colour, explorer, launch, overviewed, served, settled, violations } from './page.mjs'
+import { addressed, catalogWith, colour, explorer, launch, overviewed, served, settled, violations } from './page.mjs'
 
 const small = catalogOf('small')
 const items = small.items()
@@ -187,6 +187,89 @@ test('the years are brushed with the pointer and with keys', async () => {
   await page.click('#tab-search')
   await page.click('text=Last year')
   assert.equal(await search(page), (await idsOf({ datetime: `${last}` })).length)
+  await close()
+})
+
+test('months are brushed where the catalog has them', async () => {
+  const recent = items.filter(({ properties }) => properties.datetime >= '2023-')
+  server.state.roots['/monthly/'] = `${catalogWith('monthly', recent, ['--time-bin', 'month'])}/`
+  const { page, close } = await explorer(browser, server, { hash: `catalog=${server.url}/monthly` })
+  await overviewed(page)
+  const months = recent.map(({ properties }) => properties.datetime.slice(0, 7)).sort()
+  const index = (month) => Number(month.slice(0, 4)) * 12 + Number(month.slice(5)) - 1
+  const count = index(months.at(-1)) - index(months[0]) + 1
+  assert.equal((await page.$$('.bars rect.in')).length, count)
+  const box = await (await page.$('.bars svg')).boundingBox()
+  const wanted = months[Math.floor(months.length / 2)]
+  await page.mouse.click(box.x + (box.width * (index(wanted) - index(months[0]) + 0.5)) / count, box.y + 20)
+  assert.equal(await page.inputValue('[aria-label=From]'), `${wanted}-01`)
+  const last = await page.inputValue('[aria-label=To]')
+  assert.ok(last.startsWith(wanted) && last > `${wanted}-27`, last)
+  const expected = await all((await open(`${server.url}/monthly`)).search({ datetime: `${wanted}-01/${last}` }))
+  assert.equal(await search(page), expected.length)
+  await close()
+})
+
+test('a filter is built from the columns, shown as CQL2 and edited; results are ordered', async () => {
+  const { page, close } = await explorer(browser, server, { hash: at() })
+  await overviewed(page)
+  await page.click('text=Add a condition')
+  await page.selectOption('[aria-label="Column of condition 1"]', 'percent_valid_pixels')
+  await page.selectOption('[aria-label="Operator of condition 1"]', '>')
+  const { lower, upper } = (await catalog.columnStats()).find(({ name }) => name === 'percent_valid_pixels')
+  assert.equal(await page.textContent('.condition .note'), `whole number, ${lower} to ${upper}`)
+  await page.fill('[aria-label="Value of condition 1"]', '60')
+  const cql2 = '[aria-label="Filter as CQL2 text"]'
+  assert.equal(await page.inputValue(cql2), 'percent_valid_pixels > 60')
+  assert.deepEqual(await violations(page), [])
+  assert.equal(await search(page), (await idsOf({ filter: 'percent_valid_pixels > 60' })).length)
+  await page.click('#tab-search')
+  const edited = "percent_valid_pixels > 60 AND platform LIKE 'S%'"
+  await page.fill(cql2, edited)
+  await page.selectOption('#sort', 'percent_valid_pixels')
+  await page.selectOption('[aria-label=Direction]', '-')
+  assert.equal(await search(page), (await idsOf({ filter: edited })).length)
+  const [first] = await all(catalog.search({ filter: edited, sortby: ['-percent_valid_pixels'], maxItems: 1 }))
+  assert.equal(await page.textContent('.result >> nth=0 >> .result-id'), first.id)
+  await page.click('#tab-search')
+  await page.fill(cql2, 'percent_valid_pixels >')
+  await page.click('.submit .primary')
+  await page.waitForSelector(`${cql2}[aria-invalid=true]`)
+  await close()
+})
+
+test('what is hovered in the list is marked on the map, and the other way round', async () => {
+  const item = items.find(({ bbox }) => bbox[1] > 60 && bbox[3] < 80 && bbox[0] > -60 && bbox[2] < -20)
+  const [x, y] = [(item.bbox[0] + item.bbox[2]) / 2, (item.bbox[1] + item.bbox[3]) / 2]
+  const { page, close } = await explorer(browser, server, { hash: at(`&proj=3413&view=${x},${y},8&ids=${item.id}&run=1`) })
+  assert.equal(await settled(page), 1)
+  const before = await colour(page)
+  await page.hover('.result')
+  await page.waitForFunction(() => document.querySelector('.result.hovered'))
+  await page.waitForTimeout(100)
+  assert.notDeepEqual(await colour(page), before)
+  await page.hover('#tab-results')
+  await page.waitForSelector('.result.hovered', { state: 'detached' })
+  const box = await (await page.$('.canvas')).boundingBox()
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2, { steps: 2 })
+  await page.waitForSelector('.result.hovered')
+  await close()
+})
+
+test('in the dark, everything is legible too', async () => {
+  const { page, close } = await explorer(browser, server, { hash: at('&run=1'), colorScheme: 'dark' })
+  assert.equal(await settled(page), items.length)
+  assert.deepEqual(await violations(page), [])
+  await page.click('.standing >> text=Why')
+  assert.deepEqual(await violations(page), [])
+  await page.keyboard.press('Escape')
+  await page.click('text=Take it away')
+  assert.deepEqual(await violations(page), [])
+  await page.click('#tab-search')
+  await page.click('text=Add a condition')
+  assert.deepEqual(await violations(page), [])
+  await page.click('button[aria-label="Light colours"]')
+  assert.deepEqual(await violations(page), [])
   await close()
 })
 

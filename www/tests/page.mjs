@@ -1,17 +1,35 @@
 // The explorer in Chromium, on catalogs of a local server; whatever a page should not do fails the test that made it do it.
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createRequire } from 'node:module'
 import { chromium } from 'playwright-core'
+import { root } from '../../tests/js/catalogs.mjs'
 import { serve } from '../../tests/js/server.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
 export const dist = join(here, '../dist/')
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
-const PIXEL = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64')
+const PIXEL = { contentType: 'image/png', body: Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64') }
+
+/** The command line under test, and where catalogs of single tests lie. */
+export const cli = process.env.EARTHCATALOG ?? join(root, 'target/debug/earthcatalog')
+export const folder = join(root, 'target/js/explorer')
+
+/** A catalog of these items, made anew; its folder. `options` are those of `init`. */
+export function catalogWith(name, items, options = []) {
+  const path = join(folder, name)
+  rmSync(path, { recursive: true, force: true })
+  mkdirSync(path, { recursive: true })
+  writeFileSync(join(path, 'items.ndjson'), items.map((item) => JSON.stringify(item)).join('\n'))
+  for (const words of [['init', join(path, 'catalog'), ...options], ['ingest', join(path, 'catalog'), join(path, 'items.ndjson')]]) {
+    execFileSync(cli, words, { stdio: ['ignore', 'ignore', 'pipe'] })
+  }
+  return join(path, 'catalog')
+}
 
 /** A server with the explorer below `/app/` and catalogs by name. */
 export const served = (catalogs, options) =>
@@ -25,9 +43,9 @@ export function launch() {
 
 /**
  * Opens the explorer. `expected` are complaints that a test provokes, as a regular expression of the console's texts;
- * `hosts` other servers that it may ask.
+ * `hosts` other servers that it may ask, `thumbnail` what an image of any other host is answered with.
  */
-export async function explorer(browser, server, { hash = '', path = '/app/index.html', expected, hosts = [], ...context } = {}) {
+export async function explorer(browser, server, { hash = '', path = '/app/index.html', expected, hosts = [], thumbnail = () => PIXEL, ...context } = {}) {
   const opened = await browser.newContext({ viewport: { width: 1280, height: 800 }, reducedMotion: 'reduce', acceptDownloads: true, ...context })
   const complaints = []
   const strangers = []
@@ -36,7 +54,7 @@ export async function explorer(browser, server, { hash = '', path = '/app/index.
     const request = route.request()
     // A thumbnail lies where its item says, and is told nothing of the page.
     if (request.resourceType() !== 'image' || request.headers().referer !== undefined) strangers.push(request.url())
-    return route.fulfill({ contentType: 'image/png', body: PIXEL })
+    return route.fulfill(thumbnail(request.url()))
   })
   const page = await opened.newPage()
   page.setDefaultTimeout(60_000)

@@ -5,9 +5,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { root } from '../../tests/js/catalogs.mjs'
 import { indexedPng } from './indexed.mjs'
-import { explorer, launch, overviewed, served, settled } from './page.mjs'
+import { cli, explorer, launch, overviewed, served, settled } from './page.mjs'
 
-const cli = process.env.EARTHCATALOG ?? join(root, 'target/debug/earthcatalog')
 const folder = join(root, 'target/screenshots')
 const pictures = fileURLToPath(new URL('../docs/', import.meta.url))
 const ITEMS = 5000
@@ -69,6 +68,19 @@ async function slim(picture) {
   return indexedPng(Buffer.from(pixels, 'base64'), width, height)
 }
 
+/** In place of a thumbnail, which lies in a bucket far away: a glacier seen from above, more or less. */
+function thumbnail(url) {
+  const seed = [...url].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 9973, 7)
+  const [turn, bend] = [seed % 360, 20 + (seed % 50)]
+  const body = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 96 96" width="384" height="384">
+    <defs><linearGradient id="ice" gradientTransform="rotate(${turn} .5 .5)"><stop stop-color="#1d3f72"/>
+    <stop offset=".5" stop-color="#6fb2d9"/><stop offset="1" stop-color="#f3f7fa"/></linearGradient></defs>
+    <rect width="96" height="96" fill="url(#ice)"/>
+    <g transform="rotate(${turn} 48 48)" fill="none" stroke-linecap="round"><path d="M-10 ${bend}Q48 ${96 - bend} 110 ${bend}" stroke="#f6b65f" stroke-width="11" opacity=".75"/>
+    <path d="M-10 ${bend + 1}Q48 ${97 - bend} 110 ${bend + 1}" stroke="#c8402a" stroke-width="4" opacity=".85"/></g></svg>`
+  return { contentType: 'image/svg+xml', body }
+}
+
 function made() {
   const run = (...words) => execFileSync(cli, words, { stdio: ['ignore', 'ignore', 'inherit'] })
   const catalog = join(folder, 'its-live')
@@ -90,7 +102,7 @@ const wanted = process.argv.slice(2)
 for (const [name, { hash, then, alone, context }] of Object.entries(STATES)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue
   const where = alone ? '' : hash === undefined ? `catalog=${other.url}/its-live` : `catalog=${server.url}/its-live${hash}`
-  const { page, close } = await explorer(browser, server, { hash: where, hosts: [other], expected: /./, ...context })
+  const { page, close } = await explorer(browser, server, { hash: where, hosts: [other], thumbnail, expected: /./, ...context })
   if (hash !== undefined && !alone) await overviewed(page)
   await then?.(page)
   // Coastlines and footprints are drawn a frame or two after they are known.

@@ -6,10 +6,9 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, before, test } from 'node:test'
 import { all, catalogOf, open, root } from '../../tests/js/catalogs.mjs'
-import { explorer, launch, overviewed, served, settled } from './page.mjs'
+import { cli, explorer, launch, overviewed, served, settled } from './page.mjs'
 
 const small = catalogOf('small')
-const cli = process.env.EARTHCATALOG ?? join(root, 'target/debug/earthcatalog')
 let serving
 let url
 let browser

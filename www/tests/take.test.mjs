@@ -2,15 +2,13 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
-import { all, catalogOf, open, root } from '../../tests/js/catalogs.mjs'
-import { explorer, launch, served, settled } from './page.mjs'
+import { all, catalogOf, open } from '../../tests/js/catalogs.mjs'
+import { cli, explorer, launch, served, settled } from './page.mjs'
 
 const small = catalogOf('small')
 const items = small.items()
-const cli = process.env.EARTHCATALOG ?? join(root, 'target/debug/earthcatalog')
 const QUERY = { bbox: [-60, 60, -20, 84], datetime: '2015-01-01/..' }
 const byId = (a, b) => (a.id < b.id ? -1 : 1)
 let server

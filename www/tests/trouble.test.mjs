@@ -1,33 +1,18 @@
 // What goes wrong, and what the explorer says of it; and catalogs that mean harm.
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { catalogOf, root } from '../../tests/js/catalogs.mjs'
-import { explorer, launch, overviewed, served, settled, violations } from './page.mjs'
+import { catalogOf } from '../../tests/js/catalogs.mjs'
+import { catalogWith, explorer, folder, launch, overviewed, served, settled, violations } from './page.mjs'
 
 const small = catalogOf('small')
 const items = small.items()
-const folder = join(root, 'target/js/explorer')
-const cli = process.env.EARTHCATALOG ?? join(root, 'target/debug/earthcatalog')
 /** The browser's own complaint of what a server did not give. */
 const FAILED = /Failed to load resource|CORS policy|ERR_/
 let server
 let other
 let browser
-
-/** A catalog of items. */
-function catalogWith(name, items) {
-  const path = join(folder, name)
-  rmSync(path, { recursive: true, force: true })
-  mkdirSync(path, { recursive: true })
-  writeFileSync(join(path, 'items.ndjson'), items.map((item) => JSON.stringify(item)).join('\n'))
-  for (const words of [['init', join(path, 'catalog')], ['ingest', join(path, 'catalog'), join(path, 'items.ndjson')]]) {
-    execFileSync(cli, words, { stdio: ['ignore', 'ignore', 'pipe'] })
-  }
-  return join(path, 'catalog')
-}
 
 const SCRIPT = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
 

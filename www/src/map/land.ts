@@ -31,9 +31,10 @@ function cut(polygon: Position[][]): Position[][][] {
   if (Math.abs(last - first) > 180) ring.push([last, -90], [first, -90]);
   const longitudes = ring.map(([x]) => x ?? 0);
   if (Math.min(...longitudes) >= -180 && Math.max(...longitudes) <= 180) return [[ring, ...holes]];
-  // No lake of the atlas lies across ±180.
   const pieces = [-360, 0, 360].map((shift) => within(ring.map(([x, y]) => [(x ?? 0) + shift, y ?? 0])));
-  return pieces.filter((piece) => piece.length > 3).map((piece, at) => (at === 0 ? [piece, ...holes] : [piece]));
+  // No lake of the atlas lies across ±180: they are in the largest piece.
+  const sorted = pieces.filter((piece) => piece.length > 3).sort((a, b) => b.length - a.length);
+  return sorted.map((piece, at) => (at === 0 ? [piece, ...holes] : [piece]));
 }
 
 /** A ring without jumps: its longitudes go on beyond ±180. */

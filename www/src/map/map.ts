@@ -30,6 +30,10 @@ import { graticule, shapeOf } from "./shapes";
 
 /** Footprints that are drawn one by one; those beyond are drawn as counts. */
 export const MOST_FOOTPRINTS = 10_000;
+/** Footprints beyond which each is drawn as a thin line alone. */
+const CROWD = 400;
+/** How much is seen of cells below footprints. */
+const FADED = 0.4;
 /** Counted footprints are drawn on a raster of this many degrees. */
 const BIN_DEGREES = 2;
 
@@ -78,7 +82,7 @@ export class MapView {
     // Drawn once into an image that is a little larger than the map: panning moves the image.
     const image = { imageRatio: 1.4, renderBuffer: 64 };
     this.#cellLayer = new VectorImageLayer({ source: this.#cells, ...image, style: (feature) => this.#styleOf(feature as CellFeature) });
-    this.#footprintLayer = new VectorImageLayer({ source: this.#footprints, ...image, style: () => this.#palette.footprint });
+    this.#footprintLayer = new VectorImageLayer({ source: this.#footprints, ...image, style: () => (this.#drawn > CROWD ? this.#palette.crowded : this.#palette.footprint) });
     const still = { updateWhileAnimating: true, updateWhileInteracting: true };
     this.#map = new OlMap({
       target,
@@ -96,6 +100,7 @@ export class MapView {
         new VectorImageLayer({ source: this.#land, ...image, style: () => this.#palette.land }),
         new VectorImageLayer({ source: this.#lines, ...image, style: () => this.#palette.graticule }),
         this.#cellLayer,
+        new VectorImageLayer({ source: this.#land, ...image, style: () => this.#palette.coast }),
         this.#footprintLayer,
         new VectorImageLayer({ source: this.#bins, ...image, style: (feature) => this.#palette.bins[binSize(feature as Feature)] }),
         new VectorLayer({ source: this.#area, ...still, style: () => this.#palette.area }),
@@ -189,6 +194,8 @@ export class MapView {
       this.#drawn = 0;
     }
     this.#items = items;
+    // What was found is what is looked at: the cells step back.
+    this.#cellLayer.setOpacity(items.length > 0 ? FADED : 1);
     const features: Feature[] = [];
     for (; this.#drawn < items.length; this.#drawn++) {
       const item = items[this.#drawn];

@@ -10,11 +10,14 @@ export const SHADES = 7;
 
 export interface Palette {
   land: Style;
+  coast: Style;
   graticule: Style;
   cells: Style[];
   emptyCell: Style;
   hoveredCell: Style;
   footprint: Style;
+  /** One of so many that fills would be one plane. */
+  crowded: Style;
   hovered: Style;
   selected: Style;
   bins: Style[];
@@ -47,11 +50,16 @@ export function readPalette(): Palette {
   });
   const palette = {
     land: new Style({ fill: fill(token("map-land")), stroke: new Stroke({ color: token("map-coast"), width: 0.6 }) }),
+    coast: new Style({ stroke: new Stroke({ color: token("map-coast-above"), width: 0.6 }) }),
     graticule: new Style({ stroke: new Stroke({ color: token("map-grid"), width: 0.6 }) }),
     cells,
     emptyCell: new Style({ stroke: new Stroke({ color: token("map-grid"), width: 0.75 }) }),
     hoveredCell: new Style({ stroke: new Stroke({ color: token("ink"), width: 2 }), zIndex: 1 }),
     footprint: shape(token("map-footprint-fill"), token("map-footprint"), 1),
+    crowded: new Style({
+      stroke: new Stroke({ color: token("map-footprint"), width: 0.5 }),
+      image: dot(token("map-footprint"), token("map-footprint"), 2),
+    }),
     hovered: shape(token("map-hovered-fill"), token("map-hovered"), 2.5, 1),
     selected: shape(token("map-selected-fill"), token("map-selected"), 3, 2),
     bins: [3, 5, 8, 12].map((radius) => new Style({ image: dot(token("map-footprint-bin"), token("map-cell-line"), radius) })),

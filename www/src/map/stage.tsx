@@ -1,11 +1,11 @@
-// The map with what lies on it: tools, projections, legend, the hovered cell; the years below.
+// The map with what lies on it: tools, projections, legend, the hovered cell; the time axis below.
 
 import { effect, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { edit, select } from "../actions";
 import { compact, count } from "../format";
 import { Button } from "../parts";
-import { timeRange } from "../search/years";
+import { periodOf, periodsOf } from "../search/periods";
 import * as state from "../state";
 import { MapView } from "./map";
 import { SHADES, shadeStarts } from "./palette";
@@ -17,13 +17,14 @@ interface Hovered {
   pixel: [number, number];
 }
 
-/** How much each cell holds in the chosen years. */
+/** How much each cell holds in the chosen time. */
 function countsOf(cells: NonNullable<typeof state.overview.value>["cells"]): Map<string, number> {
-  const range = timeRange(state.query.value);
+  const unit = state.axis.value?.unit ?? "year";
+  const range = periodsOf(state.query.value, unit);
   const within = (bin: string): boolean => {
     if (range === undefined) return true;
-    const year = Number(bin.slice(0, 4));
-    return bin !== "" && year >= range[0] && year <= range[1];
+    const period = periodOf(bin, unit);
+    return period !== undefined && period >= range[0] && period <= range[1];
   };
   return new Map(cells.map(({ id, bins }) => [id, bins.reduce((sum, [bin, rows]) => sum + (within(bin) ? rows : 0), 0)]));
 }
@@ -172,9 +173,9 @@ function Legend() {
         ))}
       </div>
       <div class="ends" aria-hidden="true">
-        <span>1</span>
-        <span>{compact(starts[3] ?? 1)}</span>
-        <span>{compact(most)}</span>
+        {(most > 2 ? [1, starts[3] ?? 1, most] : most > 1 ? [1, most] : [most]).map((mark) => (
+          <span key={mark}>{compact(mark)}</span>
+        ))}
       </div>
       {outside && <p class="note">{count(outside.rows)} in no cell</p>}
     </figure>

@@ -1,44 +1,49 @@
-// Entries by year, from the manifests, with a brush that sets the time of the search.
+// Entries by year or month, from the manifests, with a brush that sets the time of the search.
 
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { edit } from "../actions";
-import { compact, count } from "../format";
-import { timeRange, yearsAsTime } from "../search/years";
-import { query, years } from "../state";
+import { compact, counted } from "../format";
+import { asTime, nameOf, periodsOf, spanOf } from "../search/periods";
+import { axis, query } from "../state";
 
 const HEIGHT = 48;
 
 export function Timeline() {
-  const all = years.value;
   const svg = useRef<SVGSVGElement>(null);
   const anchor = useRef<number | undefined>(undefined);
   const hovered = useSignal<number | undefined>(undefined);
-  const [first, last] = [all[0]?.year, all.at(-1)?.year];
-  if (first === undefined || last === undefined) return null;
-  const most = Math.max(...all.map(({ rows }) => rows));
-  const range = timeRange(query.value);
-  const start = Math.max(first, range?.[0] ?? first);
-  const end = Math.min(last, range?.[1] ?? last);
-  // A root: years of ten and of ten thousand are both seen.
+  if (axis.value === undefined) return null;
+  const { unit, first, rows: all } = axis.value;
+  const last = first + all.length - 1;
+  const most = Math.max(...all);
+  const range = periodsOf(query.value, unit);
+  const onAxis = (period: number): number => Math.min(last, Math.max(first, period));
+  const [start, end] = range ? [onAxis(range[0]), onAxis(range[1])] : [first, last];
+  /** Whether the time of the search meets the axis at all. */
+  const meets = range === undefined || (range[0] <= last && range[1] >= first && range[0] <= range[1]);
+  // A root: periods of ten and of ten thousand are both seen.
   const height = (rows: number): number => (rows === 0 ? 0 : Math.max(1.5, Math.sqrt(rows / most) * HEIGHT));
 
-  const yearAt = (clientX: number): number => {
+  const periodAt = (clientX: number): number => {
     const box = svg.current?.getBoundingClientRect();
     const share = box ? (clientX - box.left) / box.width : 0;
-    return Math.min(last, Math.max(first, first + Math.floor(share * all.length)));
+    return onAxis(first + Math.floor(share * all.length));
   };
-  const set = (from: number, to: number): void => {
-    edit(from <= first && to >= last ? { from: "", to: "" } : yearsAsTime(Math.min(from, to), Math.max(from, to)));
+  const set = (one: number, other: number): void => {
+    const [from, to] = [Math.min(one, other), Math.max(one, other)];
+    edit(from <= first && to >= last ? { from: "", to: "" } : asTime(from, to, unit));
   };
-  const about = hovered.value === undefined ? undefined : all[hovered.value - first];
+  const told = (): string => {
+    if (hovered.value !== undefined) return `${nameOf(hovered.value, unit)}: ${counted(all[hovered.value - first] ?? 0, "entry")}`;
+    if (!meets) return "The catalog has nothing in this time";
+    return range ? spanOf(start, end, unit) : `${spanOf(first, last, unit)}, all ${unit}s`;
+  };
   return (
-    <section class="timeline" aria-label="Items by year">
+    <section class="timeline" aria-label={`Entries by ${unit}`}>
       <div class="timeline-head">
-        <span>
-          {about ? `${about.year}: ${count(about.rows)} entries` : range ? `${start}–${end}` : `${first}–${last}, all years`}
-        </span>
-        {range && <button type="button" class="button quiet" onClick={() => edit({ from: "", to: "" })}>All years</button>}
+        <span>{told()}</span>
+        {range && <button type="button" class="button quiet" onClick={() => edit({ from: "", to: "" })}>All {unit}s</button>}
       </div>
       <div class="bars">
         <svg
@@ -48,24 +53,23 @@ export function Timeline() {
           aria-hidden="true"
           onPointerDown={(event) => {
             event.currentTarget.setPointerCapture(event.pointerId);
-            anchor.current = yearAt(event.clientX);
+            anchor.current = periodAt(event.clientX);
             set(anchor.current, anchor.current);
           }}
           onPointerMove={({ clientX }) => {
-            const year = yearAt(clientX);
-            hovered.value = year;
-            if (anchor.current !== undefined) set(Math.min(anchor.current, year), Math.max(anchor.current, year));
+            hovered.value = periodAt(clientX);
+            if (anchor.current !== undefined) set(anchor.current, hovered.value);
           }}
           onPointerUp={() => (anchor.current = undefined)}
           onPointerCancel={() => (anchor.current = undefined)}
           onPointerLeave={() => (hovered.value = undefined)}
         >
           <rect class="ground" width={all.length} height={HEIGHT} />
-          {range && end >= start && <rect class="brush" x={start - first} width={end - start + 1} height={HEIGHT} />}
-          {all.map(({ year, rows }, at) => (
+          {range && meets && <rect class="brush" x={start - first} width={end - start + 1} height={HEIGHT} />}
+          {all.map((rows, at) => (
             <rect
-              key={year}
-              class={year >= start && year <= end ? "in" : "out"}
+              key={at}
+              class={meets && first + at >= start && first + at <= end ? "in" : "out"}
               x={at + 0.12}
               width="0.76"
               y={HEIGHT - height(rows)}
@@ -73,13 +77,13 @@ export function Timeline() {
             />
           ))}
         </svg>
-        <Handle name="First year" value={start} least={first} most={end} place={(start - first) / all.length} onChange={(year) => set(year, end)} />
-        <Handle name="Last year" value={end} least={start} most={last} place={(end - first + 1) / all.length} onChange={(year) => set(start, year)} />
+        {meets && <Handle name={`First ${unit}`} text={nameOf(start, unit)} value={start} least={first} most={end} place={(start - first) / all.length} onChange={(period) => set(period, end)} />}
+        {meets && <Handle name={`Last ${unit}`} text={nameOf(end, unit)} value={end} least={start} most={last} place={(end - first + 1) / all.length} onChange={(period) => set(start, period)} />}
       </div>
       <div class="axis" aria-hidden="true">
-        <span>{first}</span>
-        <span class="note">most in a year {compact(most)}</span>
-        <span>{last}</span>
+        <span>{nameOf(first, unit)}</span>
+        <span class="note">{`most in a ${unit} ${compact(most)}`}</span>
+        <span>{nameOf(last, unit)}</span>
       </div>
     </section>
   );
@@ -87,16 +91,18 @@ export function Timeline() {
 
 interface HandleProps {
   name: string;
+  /** The value in words. */
+  text: string;
   value: number;
   least: number;
   most: number;
   /** Where on the axis, 0 to 1. */
   place: number;
-  onChange: (year: number) => void;
+  onChange: (period: number) => void;
 }
 
 /** An end of the brush, for the keyboard and for screen readers. */
-function Handle({ name, value, least, most, place, onChange }: HandleProps) {
+function Handle({ name, text, value, least, most, place, onChange }: HandleProps) {
   const steps: Record<string, number> = {
     ArrowLeft: value - 1,
     ArrowDown: value - 1,
@@ -116,6 +122,7 @@ function Handle({ name, value, least, most, place, onChange }: HandleProps) {
       aria-valuemin={least}
       aria-valuemax={most}
       aria-valuenow={value}
+      aria-valuetext={text}
       style={{ left: `${place * 100}%` }}
       onKeyDown={(event) => {
         const wanted = steps[event.key];

@@ -108,7 +108,7 @@ function Row({ summary, of, active, onClick }: RowProps) {
   return (
     <div
       id={`result-${index}`}
-      class={`result ${active ? "active" : ""}`}
+      class={`result ${active ? "active" : ""} ${hovered.value === index ? "hovered" : ""}`}
       role="option"
       aria-selected={active}
       aria-setsize={of}

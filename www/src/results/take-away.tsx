@@ -47,7 +47,7 @@ export function TakeAway({ query }: { query: Query }) {
   return (
     <div class="take">
       <p class="note">All results of the search, not only those shown; read anew and written to disk as they come.</p>
-      <div class="pair">
+      <div class={takesAsset ? "pair wide-first" : ""}>
         <select class="input" aria-label="Form" value={form.value} onChange={({ currentTarget }) => (form.value = currentTarget.value as ExportFormat)}>
           {FORMS.map(([name, label]) => (
             <option key={name} value={name}>
@@ -55,15 +55,16 @@ export function TakeAway({ query }: { query: Query }) {
             </option>
           ))}
         </select>
-        <input
-          class="input"
-          aria-label="Asset"
-          placeholder="asset, such as data"
-          disabled={!takesAsset}
-          list="assets"
-          value={asset.value}
-          onInput={({ currentTarget }) => (asset.value = currentTarget.value)}
-        />
+        {takesAsset && (
+          <input
+            class="input"
+            aria-label="Asset"
+            placeholder="asset, such as data"
+            list="assets"
+            value={asset.value}
+            onInput={({ currentTarget }) => (asset.value = currentTarget.value)}
+          />
+        )}
         <datalist id="assets">
           {Object.keys(item.value?.assets ?? {}).map((key) => (
             <option key={key} value={key} />
@@ -128,7 +129,7 @@ function SearchAsCode({ query }: { query: Query }) {
   else text = files.value === undefined ? "# planning…" : `# ${files.value.message}`;
   return (
     <section>
-      <h3>The same search as code</h3>
+      <h2>The same search as code</h2>
       <div class="row" role="group" aria-label="Language">
         {names.map(([name, label]) => (
           <Button key={name} class="small" pressed={language.value === name} onClick={() => choose(name)}>

@@ -66,13 +66,22 @@ function literalOf(value: string, type: string): string | undefined {
 /** Words that mean something else in CQL2 text. */
 const RESERVED = new Set(["and", "or", "not", "like", "between", "in", "is", "null", "true", "false", "date", "timestamp", "interval", "casei", "accenti", "div"]);
 
+/** What a column holds, in a word. */
+export function kindOf(type: string): string {
+  if (type === "int" || type === "long") return "whole number";
+  if (NUMERIC.has(type)) return "number";
+  if (type === "string") return "text";
+  if (type === "boolean") return "true or false";
+  return isTime(type) ? "time" : type;
+}
+
 /** What is known of a column's values, as a hint for who types one. */
 export function rangeOf({ lower, upper, type }: ColumnStats): string {
-  if (lower === null || upper === null) return type === "boolean" ? "true or false" : "";
+  if (lower === null || upper === null || type === "boolean") return "";
   const shown = (value: number | string | boolean): string => {
     const text = String(value);
     if (isTime(type)) return text.slice(0, 10);
     return text.length > 16 ? `${text.slice(0, 15)}…` : text;
   };
-  return lower === upper ? shown(lower) : `${shown(lower)} … ${shown(upper)}`;
+  return lower === upper ? shown(lower) : `${shown(lower)} to ${shown(upper)}`;
 }

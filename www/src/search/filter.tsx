@@ -6,7 +6,7 @@ import { edit, readColumns } from "../actions";
 import { count } from "../format";
 import { Button } from "../parts";
 import { columns, query } from "../state";
-import { type Operator, operatorsOf, rangeOf, type Row, takesValue, textOf } from "./cql2";
+import { kindOf, type Operator, operatorsOf, rangeOf, type Row, takesValue, textOf } from "./cql2";
 
 export function FilterBuilder({ invalid }: { invalid: boolean }) {
   const rows = useSignal<Row[]>([]);
@@ -66,7 +66,7 @@ export function FilterBuilder({ invalid }: { invalid: boolean }) {
               )}
               {column && (
                 <p class="note">
-                  {column.type}
+                  {kindOf(column.type)}
                   {rangeOf(column) && `, ${rangeOf(column)}`}
                   {column.nullCount > 0 && `, ${count(column.nullCount)} without`}
                 </p>

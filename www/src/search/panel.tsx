@@ -5,12 +5,12 @@ import { useRef } from "preact/hooks";
 import { cancel, edit, search } from "../actions";
 import { takeView } from "../map/stage";
 import { Button, Icon } from "../parts";
-import { phase, query, searchTrouble, type Tool, tool, years } from "../state";
+import { axis, phase, query, searchTrouble, type Tool, tool } from "../state";
 import { geometryOf, wktOf } from "./area";
 import { FilterBuilder } from "./filter";
+import { asTime, yearOf } from "./periods";
 import { conditionsOf, emptyQuery, fieldOf } from "./query";
 import { SortField } from "./sort";
-import { yearsAsTime } from "./years";
 
 export function SearchPanel() {
   const running = phase.value === "running";
@@ -122,7 +122,8 @@ function AreaField({ invalid }: { invalid: boolean }) {
 }
 
 function TimeField({ invalid }: { invalid: boolean }) {
-  const last = years.value.at(-1)?.year;
+  const known = axis.value;
+  const last = known && yearOf(known.first + known.rows.length - 1, known.unit);
   const presets: [string, number][] = [
     ["Last year", 1],
     ["5 years", 5],
@@ -150,7 +151,7 @@ function TimeField({ invalid }: { invalid: boolean }) {
       {last !== undefined && (
         <div class="row">
           {presets.map(([label, length]) => (
-            <Button key={label} class="small" onClick={() => edit(yearsAsTime(last - length + 1, last))}>
+            <Button key={label} class="small" onClick={() => edit(asTime(last - length + 1, last, "year"))}>
               {label}
             </Button>
           ))}
