@@ -24,10 +24,10 @@ explore: www ## open a sample catalog in the explorer (EXPLORE_ITEMS=5000)
 	cargo build --locked --release --package earthcatalog
 	tests/explore.sh target/release/earthcatalog target/explore $(or $(EXPLORE_ITEMS),5000)
 
-# The explorer before the rest: the command line embeds it, and is then built once.
-test: setup www lint unit js www-test interop ## everything that must pass: set-up, lint, all tests
+# The explorer before the rest: the command line embeds it, and is then built once. Its tests run what interop installs.
+test: setup www lint unit js interop www-test ## everything that must pass: set-up, lint, all tests
 	@echo
-	@echo "make test: lint, unit tests, the npm package, the explorer and Python interoperation passed"
+	@echo "make test: lint, unit tests, the npm package, Python interoperation and the explorer passed"
 
 setup: ## install what is missing
 	tests/setup.sh build lint wasm js

@@ -57,7 +57,7 @@ export function readPalette(): Palette {
     hoveredCell: new Style({ stroke: new Stroke({ color: token("ink"), width: 2 }), zIndex: 1 }),
     footprint: shape(token("map-footprint-fill"), token("map-footprint"), 1),
     crowded: new Style({
-      stroke: new Stroke({ color: token("map-footprint"), width: 0.5 }),
+      stroke: new Stroke({ color: token("map-footprint"), width: 0.75 }),
       image: dot(token("map-footprint"), token("map-footprint"), 2),
     }),
     hovered: shape(token("map-hovered-fill"), token("map-hovered"), 2.5, 1),

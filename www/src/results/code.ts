@@ -45,50 +45,84 @@ function python(value: unknown): string {
   return JSON.stringify(value);
 }
 
-export function pythonOf(base: string, query: SearchParameters): string {
-  const names: Partial<Record<string, unknown>> = {
-    bbox: query.bbox,
-    intersects: query.intersects,
-    datetime: query.datetime,
-    ids: query.ids,
-    filter: filterText(query),
-    sortby: query.sortby,
-  };
-  const given = Object.entries(names).filter(([, value]) => value !== undefined && value !== null);
-  const lines = given.map(([name, value]) => `    ${name}=${python(value)},\n`).join("");
-  return `from earthcatalog import catalog
+/** With the Python program, which reads a catalog where it was written: on S3 or on a local disk. */
+export function pythonOf(tableLocation: string, query: SearchParameters): string {
+  const base = tableLocation.replace(/\/warehouse\/[^/]+\/[^/]+\/?$/, "");
+  const bucket = /^s3a?:\/\/([^/]+)/.exec(base)?.[1];
+  if (bucket === undefined && base.includes("://")) {
+    return `# The Python program reads catalogs on S3 and on local disks; this one was written to\n# ${base}\n`;
+  }
+  const [kind, store] =
+    bucket === undefined
+      ? ["LocalStore", "LocalStore()"]
+      : ["S3Store", `S3Store(${JSON.stringify(bucket)}, region="us-west-2", skip_signature=True)`];
+  const filter = filterText(query);
+  const names: [string, string | null | undefined][] = [
+    ["bbox", query.bbox && python(query.bbox)],
+    ["intersects", query.intersects && python(query.intersects)],
+    ["datetime", query.datetime && python(query.datetime)],
+    ["ids", query.ids && python(query.ids)],
+    ["filter", filter && `cql2.parse_text(${JSON.stringify(filter)}).to_json()`],
+    ["sortby", query.sortby && python(query.sortby)],
+  ];
+  const lines = names.map(([name, value]) => (value ? `    ${name}=${value},\n` : "")).join("");
+  return `${filter ? "import cql2\n" : ""}import earthcatalog
+from obstore.store import ${kind}
 
-ec = catalog.open(${JSON.stringify(base)})
-for item in ec.search(
-${lines}):
-    print(item.id)
+catalog = earthcatalog.open(store=${store}, base=${JSON.stringify(base)})
+search = catalog.search(
+${lines})
+for item in search.items_as_dicts():
+    print(item["id"])
 `;
 }
 
-/** Rows of the files that are left after pruning; every area and time is checked again by its box. */
-export function duckdbOf(files: string[], query: SearchParameters): string {
+/** DuckDB on the files that are left after pruning. `lasts`: items have a start and an end. */
+export function duckdbOf(files: string[], query: SearchParameters, lasts: boolean): string {
   if (files.length === 0) return "# No file of the catalog can hold an answer.\n";
   const listed = files.map((file) => `    ${JSON.stringify(file)},\n`).join("");
+  const area = query.bbox || query.intersects;
   return `import duckdb
 
-# The ${files.length} of the catalog's files that may hold an answer.
+${area ? 'duckdb.sql("INSTALL spatial; LOAD spatial")\n' : ""}# Of the catalog's files, the ${files.length} that may hold an answer.
 files = [
 ${listed}]
 rows = duckdb.sql("""
     SELECT DISTINCT ON (id) *
     FROM read_parquet($files, union_by_name = true)
-    WHERE ${conditionsOf(query)}
+    WHERE ${conditionsOf(query, lasts)}
 """, params={"files": files})
 print(rows)
 `;
 }
 
-function conditionsOf({ ids, datetime }: SearchParameters): string {
+function conditionsOf({ bbox, intersects, ids, datetime, filter }: SearchParameters, lasts: boolean): string {
   const parts: string[] = [];
+  if (bbox) parts.push(withinBox(bbox));
+  if (intersects) parts.push(`ST_Intersects(geometry, ST_GeomFromGeoJSON(${sql(JSON.stringify(intersects))}))`);
   if (ids && ids.length > 0) parts.push(`id IN (${ids.map(sql).join(", ")})`);
-  const [from, to] = (datetime ?? "").split("/");
-  const day = (text: string | undefined): boolean => text !== undefined && /^\d{4}-\d{2}-\d{2}$/.test(text);
-  if (day(from)) parts.push(`datetime >= ${sql(from ?? "")}`);
-  if (day(to)) parts.push(`datetime < DATE ${sql(to ?? "")} + INTERVAL 1 DAY`);
+  const [from = "..", to = from] = (datetime ?? "..").split("/");
+  const [start, end] = lasts ? ["coalesce(start_datetime, datetime)", "coalesce(end_datetime, datetime)"] : ["datetime", "datetime"];
+  if (from !== "..") parts.push(`${end} >= TIMESTAMPTZ ${sql(firstInstant(from))}`);
+  if (to !== "..") parts.push(`${start} ${/T/.test(to) ? "<=" : "<"} TIMESTAMPTZ ${sql(/T/.test(to) ? to : nextInstant(to))}`);
+  // What the builder writes is SQL, too.
+  if (typeof filter === "string") parts.push(`(${filter.replaceAll("\\", "\\\\")})`);
   return parts.length === 0 ? "TRUE" : parts.join("\n      AND ");
+}
+
+function withinBox(bbox: readonly number[]): string {
+  const [west = -180, south = -90, east = 180, north = 90] = bbox.length === 6 ? [bbox[0], bbox[1], bbox[3], bbox[4]] : bbox;
+  const box = (west: number, east: number): string => `ST_Intersects(geometry, ST_MakeEnvelope(${west}, ${south}, ${east}, ${north}))`;
+  return west <= east ? box(west, east) : `(${box(west, 180)} OR ${box(-180, east)})`;
+}
+
+/** The start of a year, month or day in UTC; an instant as it is. */
+// Dates alone are UTC to `Date`.
+const firstInstant = (date: string): string => (/T/.test(date) ? date : new Date(date).toISOString());
+
+/** The first instant after a year, month or day. */
+function nextInstant(date: string): string {
+  const [year = 0, month, day] = date.split("-").map(Number);
+  const next = day !== undefined ? Date.UTC(year, (month ?? 1) - 1, day + 1) : month !== undefined ? Date.UTC(year, month) : Date.UTC(year + 1, 0);
+  return new Date(next).toISOString();
 }

@@ -72,7 +72,7 @@ function Standing() {
         )}
         {plan.value && !running && (
           <Button class="small" icon="bolt" onClick={() => (state.planShown.value = true)}>
-            {`Why ${milliseconds(plan.value.ms)}`}
+            {`${milliseconds(plan.value.ms)} · Why?`}
           </Button>
         )}
       </div>

@@ -1,10 +1,12 @@
 // All results as a file, and the search as code.
 
 import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { readColumns } from "../actions";
 import { bytes, counted } from "../format";
 import { Button, Code } from "../parts";
 import { parametersOf, type Query } from "../search/query";
-import { address, info, item, spoken } from "../state";
+import { address, columns, info, item, spoken } from "../state";
 import { ask, troubleOf } from "../worker/client";
 import type { ExportFormat } from "earthcatalog";
 import type { Trouble } from "../worker/protocol";
@@ -106,6 +108,7 @@ function SearchAsCode({ query }: { query: Query }) {
   const files = useSignal<string[] | Trouble | undefined>(undefined);
   const parameters = parametersOf(query);
   const base = info.value?.base ?? address.value;
+  useEffect(() => void readColumns(), []);
   const choose = (name: Language): void => {
     language.value = name;
     if (name !== "duckdb") return;
@@ -124,8 +127,11 @@ function SearchAsCode({ query }: { query: Query }) {
   let text = "";
   if (language.value === "cli") text = cliOf(base, parameters);
   else if (language.value === "javascript") text = javascriptOf(base, parameters);
-  else if (language.value === "python") text = pythonOf(base, parameters);
-  else if (Array.isArray(files.value)) text = duckdbOf(files.value, parameters);
+  else if (language.value === "python") text = pythonOf(info.value?.tableLocation ?? base, parameters);
+  else if (Array.isArray(files.value)) {
+    const lasts = columns.value?.some(({ name, lower }) => name === "start_datetime" && lower !== null) ?? false;
+    text = duckdbOf(files.value, parameters, lasts);
+  }
   else text = files.value === undefined ? "# planning…" : `# ${files.value.message}`;
   return (
     <section>

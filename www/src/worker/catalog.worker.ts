@@ -1,6 +1,6 @@
 // Owns the package: the page never waits for what is read, parsed or searched.
 
-import { type Catalog, EarthCatalogError, open, type SearchParameters } from "earthcatalog";
+import { type Catalog, EarthCatalogError, init, open, type SearchParameters } from "earthcatalog";
 import { Finder } from "./finder";
 import { overviewOf } from "./overview";
 import type { Answer, Calls, Event, Question, Trouble } from "./protocol";
@@ -90,7 +90,9 @@ function troubleOf(error: unknown): Trouble {
   return { kind: "internal", message, hint: "this is a defect of the explorer: reload the page.", context: {} };
 }
 
-self.onmessage = async ({ data: { call, name, values } }: MessageEvent<Question>) => {
+self.onmessage = async ({ data }: MessageEvent<Question | WebAssembly.Module>) => {
+  if (data instanceof WebAssembly.Module) return void init(data);
+  const { call, name, values } = data;
   const answer = (message: Answer): void => self.postMessage(message);
   try {
     const work = answers[name] as (...values: unknown[]) => unknown;

@@ -1,5 +1,6 @@
 // The page's end of the worker: calls as promises, and what the worker says by itself.
 
+import address from "earthcatalog/wasm?url";
 import type { Answer, Calls, Event, Trouble } from "./protocol";
 
 /** An error that came out of the worker. */
@@ -20,6 +21,12 @@ export function troubleOf(error: unknown): Trouble {
 }
 
 const worker = new Worker(new URL("./catalog.worker.ts", import.meta.url), { type: "module", name: "catalog" });
+// Module and worker are asked for at once: one after the other takes a round trip more. Where this fails, the package
+// loads the module itself, and tells what is wrong.
+const ready = WebAssembly.compileStreaming(fetch(address)).then(
+  (module) => worker.postMessage(module),
+  () => {},
+);
 const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Failure) => void }>();
 let calls = 0;
 let listener: (event: Event) => void = () => {};
@@ -46,7 +53,7 @@ export function ask<Name extends keyof Calls>(
   const call = ++calls;
   return new Promise((resolve, reject) => {
     waiting.set(call, { resolve: resolve as (value: unknown) => void, reject });
-    worker.postMessage({ call, name, values });
+    void ready.then(() => worker.postMessage({ call, name, values }));
   });
 }
 
