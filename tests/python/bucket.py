@@ -3,9 +3,12 @@
 import hashlib
 import re
 import threading
+import time
+from datetime import UTC, datetime
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
+from xml.sax.saxutils import escape, unescape
 
 
 class Bucket:
@@ -14,6 +17,7 @@ class Bucket:
     def __init__(self):
         self.objects = {}
         self.types = {}
+        self.times = {}
         self.parts = {}
         bucket = self
 
@@ -50,7 +54,13 @@ class Bucket:
                 self.answer(200, headers=[("ETag", tag(body))])
 
             def do_POST(self):
-                self.body()
+                asked = self.body().decode()
+                if "delete" in self.query():
+                    keys = re.findall("<Key>(.*?)</Key>", asked)
+                    for key in keys:
+                        bucket.objects.pop(f"{self.key()}/{unescape(key)}", None)
+                    answer = "".join(f"<Deleted><Key>{key}</Key></Deleted>" for key in keys)
+                    return self.answer(200, f"<DeleteResult>{answer}</DeleteResult>".encode())
                 if "uploads" in self.query():
                     answer = "<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>"
                 else:
@@ -64,10 +74,12 @@ class Bucket:
                 self.do_GET()
 
             def do_GET(self):
+                if "list-type" in self.query():
+                    return self.answer(200, bucket.listed(self.key(), self.query().get("prefix", [""])[0]).encode())
                 body = bucket.objects.get(self.key())
                 if body is None:
                     return self.answer(404)
-                told = [("ETag", tag(body)), ("Last-Modified", formatdate(0, usegmt=True)), ("Accept-Ranges", "bytes")]
+                told = [("ETag", tag(body)), ("Last-Modified", formatdate(bucket.times[self.key()], usegmt=True)), ("Accept-Ranges", "bytes")]
                 told.append(("Content-Type", bucket.types[self.key()]))
                 asked = re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range", ""))
                 if asked is None or self.command == "HEAD":
@@ -85,6 +97,17 @@ class Bucket:
     def keep(self, key, body, headers):
         self.objects[key] = body
         self.types[key] = headers.get("Content-Type", "")
+        self.times[key] = time.time()
+
+    def listed(self, name, prefix):
+        """ListObjectsV2, all on one page."""
+        found = [key for key in sorted(self.objects) if key.startswith(f"{name}/{prefix}")]
+        entries = "".join(
+            f"<Contents><Key>{escape(key.removeprefix(f'{name}/'))}</Key><Size>{len(self.objects[key])}</Size>"
+            f"<LastModified>{datetime.fromtimestamp(self.times[key], UTC).isoformat()}</LastModified></Contents>"
+            for key in found
+        )
+        return f"<ListBucketResult><IsTruncated>false</IsTruncated>{entries}</ListBucketResult>"
 
     def close(self):
         self.server.shutdown()
