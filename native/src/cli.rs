@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use operations::{
-    Check, Compact, Delete, Delta, Expire, Gc, Index, IndexAction, Lock, LockAction, Repair, SortArgument, age,
+    Check, Compact, Delete, Delta, Expire, Gc, Index, IndexAction, Lock, LockAction, Relocate, Repair, SortArgument,
+    age,
 };
 pub(crate) use sharing::{Publish, Serve};
 
@@ -83,6 +84,8 @@ pub(crate) enum Command {
     Lock(Lock),
     /// Say what is wrong with a catalog.
     Check(Check),
+    /// Rewrite stored locations, for other readers of a catalog that was moved.
+    Relocate(Relocate),
     /// Write all items that can be read anew.
     Repair(Repair),
     /// List the data files that a search would read, one path a line.

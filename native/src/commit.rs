@@ -7,7 +7,7 @@
 mod attempt;
 mod doubt;
 mod init;
-mod target;
+pub(crate) mod target;
 
 use bytes::Bytes;
 use earthcatalog_core::catalog::Catalog;
@@ -21,7 +21,7 @@ use attempt::Attempt;
 use target::Target;
 
 pub use crate::snapshot::{Change, FieldMetrics, Mode, NewDataFile, Stamp};
-pub(crate) use doubt::{is_final, pause};
+pub(crate) use doubt::{is_final, pause, read_back, state_unknown};
 pub(crate) use init::adopt;
 pub use init::init;
 

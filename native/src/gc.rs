@@ -190,7 +190,7 @@ pub(crate) async fn list(stores: &Stores, base: &Location) -> Result<Vec<Listed>
 }
 
 /// The folder of the table's metadata as a key below the base.
-fn metadata_folder(catalog: &Catalog) -> Result<String> {
+pub(crate) fn metadata_folder(catalog: &Catalog) -> Result<String> {
     let folder = catalog.metadata_location().parent().map(|folder| key_below(catalog.base(), &folder));
     folder.flatten().ok_or_else(|| {
         let message = "the table's metadata does not lie below the catalog's folder: nothing there is collected";

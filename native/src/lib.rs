@@ -20,6 +20,7 @@ mod objects;
 pub mod publish;
 pub mod read;
 mod record;
+pub mod relocate;
 pub mod repair;
 pub mod replay;
 mod rows;

@@ -9,6 +9,12 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
+/// All commands.
+const COMMANDS: [&str; 20] = [
+    "init", "ingest", "search", "compact", "delete", "delta", "expire", "gc", "index", "lock", "check", "relocate",
+    "repair", "files", "stats", "info", "cells", "sample", "serve", "publish",
+];
+
 /// A folder of its own for each test, with the command to run in it.
 struct Place(tempfile::TempDir);
 
@@ -470,4 +476,28 @@ fn a_writer_that_is_interrupted_gives_the_lock_back() {
     assert!(Command::new("kill").args(["-INT", &writer.id().to_string()]).status().unwrap().success());
     assert_eq!(writer.wait().unwrap().code(), Some(130));
     assert!(!lock.exists());
+}
+
+/// Documentation of others named commands and flags that were not there.
+#[test]
+fn every_command_line_of_the_readme_is_accepted() {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+    let shell =
+        |line: &'_ str| line.trim().trim_start_matches("$ ").split(" # ").next().map(str::trim_end).map(str::to_owned);
+    let lines =
+        readme.lines().filter_map(shell).filter_map(|line| line.strip_prefix("earthcatalog ").map(str::to_owned));
+    let named = readme.split('`').filter_map(|text| text.split(' ').next()).filter(|word| COMMANDS.contains(word));
+    assert_eq!(named.collect::<BTreeSet<_>>(), COMMANDS.iter().copied().collect());
+    let mut seen = 0;
+    for line in lines {
+        let name = line.split(' ').next().unwrap_or_default();
+        let help = Command::new(env!("CARGO_BIN_EXE_earthcatalog")).args([name, "--help"]).output().unwrap();
+        assert!(help.status.success(), "{line}");
+        let help = String::from_utf8(help.stdout).unwrap();
+        for flag in line.split([' ', '=']).filter(|word| word.starts_with("--")) {
+            assert!(help.contains(flag), "{line}: no {flag}");
+        }
+        seen += 1;
+    }
+    assert!(seen > 0);
 }

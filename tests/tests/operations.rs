@@ -4,12 +4,14 @@
 
 use std::collections::BTreeSet;
 
+use earthcatalog::check::check;
 use earthcatalog::compact::{CompactOptions, CompactReport, SortOrder, compact};
 use earthcatalog::delete::{DeleteOptions, delete};
 use earthcatalog::driver::Driver;
 use earthcatalog::expire::{ExpireOptions, expire};
 use earthcatalog::gc::{GcOptions, GcReport, collect_garbage};
 use earthcatalog::read::list_files;
+use earthcatalog::relocate::relocate;
 use earthcatalog_core::catalog::Catalog;
 use earthcatalog_core::query::Query;
 use earthcatalog_core::{Error, ErrorKind};
@@ -277,4 +279,35 @@ fn a_catalog_that_was_moved_keeps_its_files_at_garbage_collection() {
     expired(&moved, 1);
     assert!(collected(&moved, i64::MAX, false).unwrap().deleted[&data_kind()] >= 6);
     assert_eq!(moved.items().into_values().collect::<Vec<_>>(), items);
+}
+
+#[test]
+fn a_moved_catalog_is_rewritten_for_readers_that_follow_stored_locations() {
+    let place = Place::local(1);
+    fragmented(&place, 3);
+    let moved = place.beside("moved");
+    copy(&place.beside("catalog"), &moved);
+    std::fs::remove_dir_all(place.beside("catalog")).unwrap();
+    let moved = Place { catalog: moved.to_str().unwrap().to_owned(), ..place };
+    let items = moved.items();
+    let base = moved.open().base().normal();
+    assert!(!moved.open().metadata().location.starts_with(&base));
+    let dry = run(relocate(&moved.stores, &moved.catalog, None, true)).unwrap();
+    let report = run(relocate(&moved.stores, &moved.catalog, None, false)).unwrap();
+    assert_eq!((report.objects_written, dry.objects_written, report.to.as_str()), (5, 5, base.as_str()));
+    let after = moved.open();
+    assert!(after.metadata().location.starts_with(&base), "{}", after.metadata().location);
+    let snapshot = after.snapshot().unwrap();
+    assert!(snapshot.manifest_list.as_ref().unwrap().starts_with(&base));
+    // Read to the letter: by its metadata alone, in a place where nothing is moved.
+    let (files, _) = run(list_files(&Driver::new(moved.stores.clone()), &after, None)).unwrap();
+    assert!(files.iter().all(|file| file.data_file.file_path.starts_with(&base)), "{files:?}");
+    assert_eq!(moved.items(), items);
+    let report = run(check(&moved.stores, &moved.catalog, true)).unwrap();
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
+    assert_eq!(run(relocate(&moved.stores, &moved.catalog, None, false)).unwrap().objects_written, 0);
+    moved.ingest(&[item("more", 1)]);
+    compacted(&moved);
+    assert_eq!(moved.ids().len(), items.len() + 1);
+    moved.assert_index_is_true();
 }

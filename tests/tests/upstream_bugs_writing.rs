@@ -268,3 +268,30 @@ fn e1_a_copy_reads_and_writes_itself_and_not_the_original() {
     let original = (original, Place { catalog: copy.beside("catalog").to_str().unwrap().to_owned(), ..copy });
     assert_eq!((original.1.keys(), original.1.ids()), (original.0, ids(&["a"])));
 }
+
+#[test]
+fn e5_manifests_take_little_for_each_data_file() {
+    let place = Place::in_memory(3);
+    let items: Vec<Value> =
+        (0..300).map(|number| item_at(&format!("i{number}"), f64::from(number) - 150.0, "")).collect();
+    place.ingest(&items);
+    let files = place.files().len();
+    assert!(files > 100, "{files} cells");
+    let manifests: usize =
+        place.keys().iter().filter(|key| key.ends_with("-m0.avro")).map(|key| place.read(key).len()).sum();
+    assert!(manifests / files < 300, "{} bytes a file", manifests / files);
+}
+
+#[test]
+fn c17_hash_indexes_are_merged_without_holding_them() {
+    let place = Place::in_memory(1);
+    // Far more ids than a run may hold names of: the memory of the whole ingest is a hundredth of theirs.
+    let items: Vec<Value> = (0..3_000).map(|number| item(&format!("i{number}"), 1)).collect();
+    let options = IngestOptions { memory_bytes: 64 << 10, ..place.options(&items[..2_000]) };
+    place.try_ingest(&options).unwrap();
+    let options = IngestOptions { memory_bytes: 64 << 10, ..place.options(&items[1_000..]) };
+    let report = place.try_ingest(&options).unwrap();
+    assert!(report.sort.runs > 1, "{:?}", report.sort);
+    assert_eq!((report.items_known, report.hash_index_rows, place.ids().len()), (1_000, Some(3_000), 3_000));
+    place.assert_index_is_true();
+}

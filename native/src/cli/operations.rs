@@ -137,13 +137,17 @@ Each finding names the object, what is wrong and what to do. The exit code is 1 
 
 Examples:
   earthcatalog check catalog
-  earthcatalog check catalog --deep --json")]
+  earthcatalog check catalog --deep --json
+  earthcatalog check s3://bucket/catalog --store")]
 pub(crate) struct Check {
     /// The catalog to look at.
     pub(crate) catalog: String,
     /// Read every row of the current snapshot too: bounds, partitions, covers, hash index.
     #[arg(long)]
     pub(crate) deep: bool,
+    /// Try instead whether the store keeps writers apart, by racing some: the catalog need not be there yet.
+    #[arg(long, conflicts_with = "deep")]
+    pub(crate) store: bool,
 }
 
 /// Arguments of `repair`.
@@ -199,6 +203,26 @@ pub(crate) enum LockAction {
         /// The catalog.
         catalog: String,
     },
+}
+
+/// Arguments of `relocate`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Needed only for programs that follow the absolute locations that Iceberg stores; this one finds a moved catalog's objects
+where it opens it. Earlier snapshots are forgotten.
+
+Examples:
+  earthcatalog relocate /data/moved-here
+  earthcatalog relocate /mnt/bucket/catalog --to s3://bucket/catalog")]
+pub(crate) struct Relocate {
+    /// The catalog.
+    pub(crate) catalog: String,
+    /// The base that locations are to lie below [default: CATALOG].
+    #[arg(long, value_name = "URL")]
+    pub(crate) to: Option<String>,
+    /// Say what would be written, change nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// Arguments of `index`.

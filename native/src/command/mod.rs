@@ -19,6 +19,7 @@ mod locked;
 mod output;
 mod plan;
 mod publish;
+mod relocate;
 mod repair;
 mod sample;
 mod search;
@@ -57,6 +58,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Expire(arguments) => expire::run(arguments, &common).await,
         Command::Gc(arguments) => gc::run(arguments, &common).await,
         Command::Index(arguments) => index::run(arguments, &common).await,
+        Command::Relocate(arguments) => relocate::run(arguments, &common).await,
         Command::Lock(arguments) => lock::run(arguments, &common).await,
         Command::Files(arguments) => files::run(arguments, &common).await,
         Command::Stats(arguments) => stats::run(&arguments, &common).await,

@@ -26,7 +26,7 @@ pub(crate) async fn pause(name: &str, number: u32) {
 }
 
 /// Reads an object of which a write was sent, until it can be read.
-pub(super) async fn read_back(stores: &Stores, location: &Location) -> Result<Option<Versioned>> {
+pub(crate) async fn read_back(stores: &Stores, location: &Location) -> Result<Option<Versioned>> {
     let mut number = 1;
     loop {
         match conditional::read(stores, location).await {
@@ -43,7 +43,7 @@ pub(crate) fn is_final(error: &Error) -> bool {
 }
 
 /// The error of a commit that may or may not have happened.
-pub(super) fn state_unknown(error: Error) -> Error {
+pub(crate) fn state_unknown(error: Error) -> Error {
     let message = "commit state unknown: the store did not tell whether the commit arrived; all its files are kept";
     Error::new(ErrorKind::CommitStateUnknown, message).caused_by(error)
 }

@@ -13,15 +13,15 @@ use crate::snapshot::Base;
 use crate::store::Stores;
 
 /// Its database, and how stored locations map to where its objects are reached.
-pub(super) struct Target {
-    pub(super) database: Location,
+pub(crate) struct Target {
+    pub(crate) database: Location,
     name: TableName,
     rebase: Rebase,
     stored_base: String,
 }
 
 impl Target {
-    pub(super) fn of(catalog: &Catalog) -> Result<Self> {
+    pub(crate) fn of(catalog: &Catalog) -> Result<Self> {
         let row = catalog.table_row().ok_or_else(|| {
             let message = "a catalog that was opened by its table metadata cannot be written to: name its folder";
             Error::invalid(message).with("location", catalog.metadata_location())
@@ -37,16 +37,16 @@ impl Target {
         Ok(Self { database: catalog.database().clone(), name, rebase, stored_base })
     }
 
-    pub(super) fn resolve(&self, stored: &str) -> Result<Location> {
+    pub(crate) fn resolve(&self, stored: &str) -> Result<Location> {
         self.rebase.apply(stored)
     }
 
-    pub(super) fn stored(&self, key: &str) -> String {
+    pub(crate) fn stored(&self, key: &str) -> String {
         format!("{}/{}", self.stored_base.trim_end_matches('/'), key.trim_start_matches('/'))
     }
 
     /// The database and the state it points to.
-    pub(super) async fn read(&self, stores: &Stores) -> Result<(Versioned, Base)> {
+    pub(crate) async fn read(&self, stores: &Stores) -> Result<(Versioned, Base)> {
         let database = conditional::read(stores, &self.database)
             .await?
             .ok_or_else(|| Error::new(ErrorKind::NotFound, "the catalog is gone").with("location", &self.database))?;
@@ -66,12 +66,12 @@ impl Target {
     ///
     /// No two images are the same: each names metadata whose name was never used. So a version that is a digest of
     /// the content, as many stores have it, does not come twice.
-    pub(super) fn moved(&self, seen: &Versioned, old: &str, new: &str) -> Result<Bytes> {
+    pub(crate) fn moved(&self, seen: &Versioned, old: &str, new: &str) -> Result<Bytes> {
         swap_pointer(&seen.bytes, &self.name, old, new).map(Bytes::from).context("location", &self.database)
     }
 
     /// Writes the database if it is still the one that was `seen`. This is the commit.
-    pub(super) async fn publish(&self, stores: &Stores, seen: &Versioned, moved: Bytes) -> Result<Answer> {
+    pub(crate) async fn publish(&self, stores: &Stores, seen: &Versioned, moved: Bytes) -> Result<Answer> {
         if !stores.protocol().conditional {
             return objects::put(stores, &self.database, moved).await.map(|()| Answer::Written);
         }

@@ -4,7 +4,7 @@
 //! All of it follows from the catalog and is overwritten by the next call. No reader of the catalog itself needs it.
 
 mod collection;
-mod moved;
+pub(crate) mod moved;
 mod page;
 mod rest;
 
@@ -26,6 +26,8 @@ use crate::{explorer, read};
 
 /// The folder of the Iceberg REST catalog: its address is the endpoint that readers are given.
 pub const ICEBERG: &str = "iceberg";
+/// Where copies of the table's metadata lie. The folder above is the table's to readers that are given one.
+const COPIES: &str = "iceberg/metadata";
 const COLLECTION: &str = "collection.json";
 /// Names the current metadata for readers that are given a table's folder: what stands before `.metadata.json`.
 const VERSION_HINT: &str = "version-hint.text";
@@ -54,9 +56,9 @@ pub struct PublishReport {
 
 /// An object to be written below the base.
 #[derive(Clone, Debug)]
-struct Document {
-    key: String,
-    bytes: Bytes,
+pub(crate) struct Document {
+    pub(crate) key: String,
+    pub(crate) bytes: Bytes,
 }
 
 impl Document {
@@ -127,7 +129,10 @@ impl Published {
             documents.extend(version_hint(stored, catalog));
             (stored.clone(), moved::metadata(&driver.stores, catalog).await?)
         } else {
-            moved::table(&driver.stores, catalog, &base, documents).await?
+            let mut key_of = |name: &str| format!("{COPIES}/{name}");
+            let moved = moved::table(&driver.stores, catalog, &base, documents, &mut key_of, |_| {}).await?;
+            documents.push(hint(COPIES, catalog.metadata_location().name()));
+            moved
         };
         Ok(Self {
             catalog: catalog.clone(),
@@ -163,7 +168,7 @@ impl Published {
 }
 
 /// A base as readers elsewhere on the machine have to name it.
-fn absolute(base: &Location) -> Result<Location> {
+pub(crate) fn absolute(base: &Location) -> Result<Location> {
     let Some(path) = local_path(base) else { return Ok(base.clone()) };
     let path = path.canonicalize().map_err(file_error).context("location", base)?;
     Location::parse(&path.to_string_lossy())

@@ -9,19 +9,17 @@ use earthcatalog_core::location::Rebase;
 use earthcatalog_core::{Error, Location, Result};
 use serde_json::{Value, json};
 
-use super::{Document, absolute, corrupt, hint};
+use super::{Document, absolute, corrupt};
 use crate::objects;
 use crate::store::Stores;
 
-/// Where the copies lie below the base. The folder above is the table's to readers that are given one.
-const FOLDER: &str = "iceberg/metadata";
 /// Iceberg, Manifests and Manifest Lists: the fields that hold what moves.
 const FILE_PATH: &str = "file_path";
 const MANIFEST_PATH: &str = "manifest_path";
 const MANIFEST_LENGTH: &str = "manifest_length";
 
 /// The base that stored locations lie below.
-pub(super) fn stored_base(catalog: &Catalog) -> Result<Location> {
+pub(crate) fn stored_base(catalog: &Catalog) -> Result<Location> {
     catalog.rebase().map_or_else(|| absolute(catalog.base()), |rebase| Location::parse(rebase.from()))
 }
 
@@ -33,28 +31,30 @@ pub(super) async fn metadata(stores: &Stores, catalog: &Catalog) -> Result<Value
 }
 
 /// Adds the metadata and manifests for readers at `base` to `documents`; gives the metadata and its location there.
+/// `key_of` says under which key an object of this name is copied, and `edit` has the last word on the metadata.
 ///
 /// # Errors
 /// [`earthcatalog_core::ErrorKind::Unsupported`] for metadata of Iceberg version 1 that lists manifests itself.
-pub(super) async fn table(
+pub(crate) async fn table(
     stores: &Stores,
     catalog: &Catalog,
     base: &Location,
     documents: &mut Vec<Document>,
+    key_of: &mut (dyn FnMut(&str) -> String + Send),
+    edit: impl FnOnce(&mut Value),
 ) -> Result<(String, Value)> {
     let mut metadata = metadata(stores, catalog).await?;
     keep_current_snapshot(&mut metadata);
     let rebase = Rebase::new(stored_base(catalog)?.as_str(), base.clone());
-    let mut copy = Copy { stores, catalog, base, rebase, documents };
+    let mut copy = Copy { stores, catalog, base, rebase, documents, key_of };
     copy.move_texts(&mut metadata)?;
     if let Some(snapshot) = catalog.snapshot() {
         let list = snapshot.manifest_list.as_deref();
         let list = list.ok_or_else(|| Error::unsupported("table metadata without a manifest list cannot be moved"))?;
         metadata["snapshots"][0]["manifest-list"] = copy.manifest_list(list).await?.into();
     }
-    let name = catalog.metadata_location().name();
-    let location = copy.place(name, format!("{metadata:#}").into());
-    documents.push(hint(FOLDER, name));
+    edit(&mut metadata);
+    let location = copy.place(catalog.metadata_location().name(), format!("{metadata:#}").into());
     Ok((location, metadata))
 }
 
@@ -78,12 +78,13 @@ struct Copy<'a> {
     base: &'a Location,
     rebase: Rebase,
     documents: &'a mut Vec<Document>,
+    key_of: &'a mut (dyn FnMut(&str) -> String + Send),
 }
 
 impl Copy<'_> {
     /// Keeps an object to be written; its location for readers.
     fn place(&mut self, name: &str, bytes: Bytes) -> String {
-        let key = format!("{FOLDER}/{name}");
+        let key = (self.key_of)(name);
         let location = self.base.below(&key).to_string();
         self.documents.push(Document { key, bytes });
         location

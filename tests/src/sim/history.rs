@@ -191,6 +191,7 @@ impl World {
         tokio::time::sleep(Duration::from_mins(10)).await;
         judge.look("in the end").await;
         judge.judge_end().await;
+        store.ignore_changes();
         History {
             operations: store.operations(),
             injected: store.injected(),
