@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo explore test setup lint unit fuzz npm js www www-test interop bench-web clean
+.PHONY: help demo explore test nightly setup lint unit fuzz npm js www www-test interop bench-web clean
 
 # A test among the targets gives dependencies the features that they have for the tests: they are not built once more.
 BINARIES := cargo build --locked --workspace --bins --test vectors
@@ -47,6 +47,14 @@ unit: ## all Rust tests
 
 fuzz: ## damage what parsers read, for long (FUZZ_ROUNDS=200000)
 	FUZZ_ROUNDS=$(or $(FUZZ_ROUNDS),200000) cargo test --locked --package earthcatalog-tests --test fuzz
+
+# Hours. EARTHCATALOG_SEED=n runs the one history that failed.
+nightly: setup ## the writer at length: every fault, 10,000 histories, 1,000 kills, fuzz, memory, Ceph (SEEDS=, KILLS=)
+	EARTHCATALOG_SWEEP=all EARTHCATALOG_SEEDS=$(or $(SEEDS),10000) EARTHCATALOG_KILLS=$(or $(KILLS),1000) \
+	    cargo test --locked --workspace --test faults --test simulation --test lock_model --test kills -- --nocapture
+	$(MAKE) fuzz
+	$(BINARIES)
+	EARTHCATALOG_NIGHTLY=1 tests/python/run.sh target/debug/earthcatalog
 
 npm: ## make the npm package: target/npm/earthcatalog-VERSION.tgz
 	tests/setup.sh wasm

@@ -20,3 +20,6 @@ tests() {
 tests latest test_pyiceberg.py test_readers.py test_published.py test_export.py test_geometry_oracle.py test_cql2.py
 tests pyiceberg-0.9 test_pyiceberg.py
 tests earthcatalog test_earthcatalog.py
+# Stores in JavaScript; the others are in Python.
+npm ci --prefix "$root/tests/servers" --no-fund --no-audit --silent
+tests servers test_servers.py test_memory.py

@@ -32,4 +32,5 @@ shopt -s nullglob
 mkdir -p "$place"
 environment latest requirements.txt python3.11 python3.12 python3.13 "$HOME"/.pyenv/versions/3.1[123].*/bin/python
 environment pyiceberg-0.9 requirements-0.9.txt python3.11 python3.12 python3.10 "$HOME"/.pyenv/versions/3.1[12].*/bin/python
+environment servers requirements-servers.txt python3.11 python3.12 python3.13 "$HOME"/.pyenv/versions/3.1[123].*/bin/python
 environment earthcatalog requirements-earthcatalog.txt python3.12 python3.13 "$HOME"/.pyenv/versions/3.1[23].*/bin/python

@@ -1,13 +1,18 @@
 """The Python earthcatalog opens and searches catalogs of ours."""
 
+import datetime
 import importlib
 import json
 import os
 import pathlib
 import shutil
+import signal
+import subprocess
+import time
 
 import earthcatalog
 import pytest
+from conftest import BINARY
 from conftest import earthcatalog as earthcatalog_command
 from obstore.store import LocalStore
 from shapely.geometry import box
@@ -66,3 +71,38 @@ def test_it_searches_our_catalog(catalog, theirs):
     assert row["id"] in found and ours <= found
     # It compares planar footprints, ours end at the antimeridian.
     assert len(found - ours) <= len(rows) // 20
+
+
+def test_its_lock_and_ours_keep_each_other_out(catalog, tmp_path):
+    from earthcatalog.lock import CatalogLocked, S3Lock
+
+    base = tmp_path / "catalog"
+    shutil.copytree(catalog.base, base)
+    lock = {"store": LocalStore(str(base)), "key": ".lock"}
+    with S3Lock(owner="their job", **lock):
+        refused = subprocess.run([BINARY, "compact", base], capture_output=True, text=True)
+        assert refused.returncode == 11 and "their job" in refused.stderr, refused.stderr
+        assert json.loads(earthcatalog_command("lock", "status", base, "--json"))["owner"] == "their job"
+    earthcatalog_command("compact", base)
+    # A source that never ends, so that ours is at work.
+    source = tmp_path / "source.ndjson"
+    os.mkfifo(source)
+    writer = subprocess.Popen([BINARY, "ingest", base, source], stderr=subprocess.DEVNULL)
+    while not (base / ".lock").exists():
+        time.sleep(0.01)
+    with pytest.raises(CatalogLocked, match="earthcatalog-rs/ingest"):
+        S3Lock(owner="their job", **lock).acquire()
+    writer.send_signal(signal.SIGINT)
+    assert writer.wait() == 130
+    with S3Lock(owner="their job", **lock):
+        pass
+
+
+def test_it_takes_over_from_a_writer_of_ours_that_died(tmp_path):
+    from earthcatalog.lock import S3Lock
+
+    dead = {"owner": "earthcatalog-rs/ingest", "pid": 1, "hostname": "h", "ttl_hours": 0.25, "token": "t", "nonce": 1, "fence": 1}
+    acquired = datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=16)
+    (tmp_path / ".lock").write_text(json.dumps(dead | {"acquired": acquired.isoformat()}))
+    with S3Lock(owner="their job", store=LocalStore(str(tmp_path)), key=".lock"):
+        assert json.loads((tmp_path / ".lock").read_text())["owner"] == "their job"
