@@ -480,7 +480,7 @@ fn a_writer_that_is_interrupted_gives_the_lock_back() {
 
 /// Documentation of others named commands and flags that were not there.
 #[test]
-fn every_command_line_of_the_readme_is_accepted() {
+fn c15_every_command_line_of_the_readme_is_accepted() {
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
     let shell =
         |line: &'_ str| line.trim().trim_start_matches("$ ").split(" # ").next().map(str::trim_end).map(str::to_owned);

@@ -305,7 +305,7 @@ async fn many_writers_of_one_process_lose_nothing_when_they_take_turns() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn writers_on_one_disk_lose_nothing_when_they_do_not_take_turns() {
+async fn d6_writers_on_one_disk_lose_nothing_when_they_do_not_take_turns() {
     let (stores, base, _folder) = everywhere().remove(0);
     commit::init(&stores, &base, H3, None).await.unwrap();
     let seen = open(&stores, &base).await;

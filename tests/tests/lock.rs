@@ -75,7 +75,17 @@ async fn one_writer_at_a_time_and_the_other_is_told_who() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_is_renewed_as_long_as_its_writer_lives_and_then_taken_over() {
+async fn d5_catalogs_of_one_bucket_do_not_wait_for_each_other() {
+    let bench = Bench::new();
+    let (one, other) = (bench.machine(1, 0), bench.machine(2, 0));
+    let lease = Lease::take(&one, &base(), "ingest").await.unwrap();
+    let beside = Location::parse("memory://bucket/some/other").unwrap();
+    Lease::take(&other, &beside, "ingest").await.unwrap().release().await.unwrap();
+    lease.release().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn d4_a_lease_is_renewed_as_long_as_its_writer_lives_and_then_taken_over() {
     let bench = Bench::new();
     let (one, other) = (bench.machine(1, 0), bench.machine(2, -3_600_000));
     let lease = Lease::take(&one, &base(), "ingest").await.unwrap();
@@ -91,7 +101,7 @@ async fn a_lease_is_renewed_as_long_as_its_writer_lives_and_then_taken_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_writer_that_lost_its_lock_neither_commits_nor_takes_it_from_the_next() {
+async fn d1_a_writer_that_lost_its_lock_neither_commits_nor_takes_it_from_the_next() {
     let bench = Bench::new();
     let ours = bench.machine(1, 0);
     init(&ours, &base(), GridDefinition::H3 { resolution: 1 }, None).await.unwrap();
@@ -110,7 +120,7 @@ async fn a_writer_that_lost_its_lock_neither_commits_nor_takes_it_from_the_next(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lock_of_the_python_program_counts_and_what_is_no_lock_ends_as_one() {
+async fn d3_a_lock_of_the_python_program_counts_and_what_is_no_lock_ends_as_one() {
     for body in [THEIRS, "", "{}", "not JSON"] {
         let bench = Bench::new();
         let ours = bench.machine(1, 0);
@@ -123,7 +133,7 @@ async fn a_lock_of_the_python_program_counts_and_what_is_no_lock_ends_as_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_one_of_many_takes_a_lock_that_ended() {
+async fn d2_only_one_of_many_takes_a_lock_that_ended() {
     let bench = Bench::new();
     bench.put(THEIRS).await;
     sleep(13 * 60 * MINUTE).await;

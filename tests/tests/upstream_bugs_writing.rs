@@ -3,14 +3,19 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of a test fail by panicking")]
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
 use earthcatalog::compact::{CompactOptions, CompactReport, compact};
+use earthcatalog::driver::Driver;
 use earthcatalog::expire::{ExpireOptions, expire};
 use earthcatalog::gc::{GcOptions, collect_garbage};
 use earthcatalog::ingest::{IngestMode, IngestOptions, IngestReport};
-use earthcatalog::read::open;
-use earthcatalog_core::ErrorKind;
+use earthcatalog::read::{open, search};
+use earthcatalog::serve::Server;
+use earthcatalog::store::Stores;
+use earthcatalog_core::query::Query;
 use earthcatalog_core::write::inventory::parse_inventory_time;
+use earthcatalog_core::{ErrorKind, Location};
 use earthcatalog_tests::place::{Place, item, item_at, run, undated};
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use serde_json::{Value, json};
@@ -61,7 +66,7 @@ fn c2_c4_c14_in_a_store_of_objects_everything_lies_below_the_catalog_and_is_foun
 fn c3_what_was_ingested_is_there_when_the_catalog_is_opened_anew() {
     let place = Place::local(1);
     place.ingest(&[item("a", 1)]);
-    let others = Place { stores: earthcatalog::store::Stores::default(), ..place };
+    let others = Place { stores: Stores::default(), ..place };
     assert_eq!(others.ids(), ids(&["a"]));
 }
 
@@ -294,4 +299,26 @@ fn c17_hash_indexes_are_merged_without_holding_them() {
     assert!(report.sort.runs > 1, "{:?}", report.sort);
     assert_eq!((report.items_known, report.hash_index_rows, place.ids().len()), (1_000, Some(3_000), 3_000));
     place.assert_index_is_true();
+}
+
+#[test]
+fn e2_a_catalog_is_read_from_a_web_host() {
+    let place = Place::local(1);
+    place.ingest(&[item("a", 1), item("b", 2)]);
+    let base = Location::parse(&place.catalog).unwrap();
+    let found = run(async {
+        let server = Server::bind(place.stores.clone(), base, 0).await.unwrap();
+        let url = server.url();
+        let serving = tokio::spawn(server.run());
+        let catalog = open(&Stores::default(), &url).await.unwrap();
+        let (driver, mut found) = (Driver::default(), Vec::new());
+        let take = |item: Value| {
+            found.push(item["id"].as_str().unwrap().to_owned());
+            Ok(ControlFlow::Continue(()))
+        };
+        search(&driver, &catalog, Query::new(), take).await.unwrap();
+        serving.abort();
+        found
+    });
+    assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), ids(&["a", "b"]));
 }
