@@ -2,7 +2,7 @@
 
 import { closeCatalog, openCatalog } from "./actions";
 import { bytes, compact, count, date } from "./format";
-import { nameOf } from "./links";
+import { catalogName } from "./links";
 import { Stage } from "./map/stage";
 import { Button, offline } from "./parts";
 import { PlanDrawer } from "./plan";
@@ -13,6 +13,7 @@ import * as state from "./state";
 import { TroubleCard } from "./trouble";
 import { isBeside } from "./url";
 import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
 
 export function App() {
   const isOpen = state.info.value !== undefined;
@@ -42,11 +43,13 @@ export function App() {
 
 function Header() {
   const info = state.info.value;
+  const name = info ? catalogName(info) : "Catalog explorer";
+  useEffect(() => void (document.title = name), [name]);
   return (
     <header class="head">
       <img class="mark" src="./icon.svg" alt="" width="28" height="28" />
       <div class="title">
-        <h1>{info ? nameOf(info.base) : "Catalog explorer"}</h1>
+        <h1>{name}</h1>
         {info && <p class="where" title={info.base}>{info.base}</p>}
       </div>
       <ThemeButton />

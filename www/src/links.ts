@@ -25,6 +25,12 @@ export function nameOf(address: string): string {
   return decode(parts.at(-1) ?? address);
 }
 
+/** A catalog's name: that of its folder, of the one it was written to where it lies at the root of a host. */
+export function catalogName({ base, tableLocation }: { base: string; tableLocation: string }): string {
+  const isRoot = /^https?:\/\/[^/]+\/?$/.test(base);
+  return nameOf(isRoot ? tableLocation.replace(/\/warehouse\/.*$/, "") : base);
+}
+
 function decode(text: string): string {
   try {
     return decodeURIComponent(text);

@@ -30,6 +30,8 @@ test('`serve` shows the catalog in the explorer, at one address', async () => {
   const { page, close } = await explorer(browser, { url }, { path: '/', hash: 'run=1' })
   await overviewed(page)
   assert.equal(await settled(page), small.items().length)
+  // At the root of a host it has the name of the folder it was written to.
+  assert.equal(await page.title(), 'catalog')
   await close()
 })
 
