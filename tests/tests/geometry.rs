@@ -370,3 +370,42 @@ proptest! {
         prop_assert_eq!(round_trip(&geometry), geometry);
     }
 }
+
+#[test]
+fn holes_over_the_antimeridian_and_round_a_pole_are_no_boundary_there() {
+    let crossing = json!({"type": "Polygon", "coordinates": [
+        [[160, -20], [-160, -20], [-160, 20], [160, 20], [160, -20]],
+        [[170, -10], [170, 10], [-170, 10], [-170, -10], [170, -10]],
+    ]});
+    let round = |latitude: i32| json!([[0, latitude], [90, latitude], [180, latitude], [-90, latitude], [0, latitude]]);
+    let ring = json!({"type": "Polygon", "coordinates": [round(60), round(80)]});
+    let south = json!({"type": "Polygon", "coordinates": [round(-60), round(-80)]});
+    // Only the hole crosses where the outer ring is drawn from -180 to 180.
+    let belt = json!({"type": "Polygon", "coordinates": [
+        [[-180, -30], [0, -30], [180, -30], [180, 30], [0, 30], [-180, 30], [-180, -30]],
+        [[175, -5], [175, 5], [-175, 5], [-175, -5], [175, -5]],
+    ]});
+    for (geometry, outside, inside) in [
+        (
+            &crossing,
+            [[175, -5, -175, 5], [179, -5, 180, 5], [-180, 0, -180, 0]],
+            [[165, -5, 171, 5], [-180, 10, -179, 11]],
+        ),
+        (&ring, [[-10, 85, 10, 90], [170, 85, -170, 88], [0, 90, 0, 90]], [[170, 70, -170, 71], [0, 79, 1, 85]]),
+        (
+            &south,
+            [[-10, -90, 10, -85], [170, -88, -170, -85], [-180, -85, -180, -82]],
+            [[170, -71, -170, -70], [180, -61, 180, -60]],
+        ),
+        (&belt, [[176, -4, -176, 4], [179, -1, 180, 1], [-180, -1, -179, 1]], [[170, -1, 176, 1], [180, 5, 180, 6]]),
+    ] {
+        let shape = Shape::from_geojson(geometry).unwrap();
+        let meets = |bbox: [i32; 4]| shape.intersects(&Shape::from_bbox(&bbox.map(f64::from)).unwrap());
+        for bbox in outside {
+            assert!(!meets(bbox), "{geometry} {bbox:?}");
+        }
+        for bbox in inside {
+            assert!(meets(bbox), "{geometry} {bbox:?}");
+        }
+    }
+}

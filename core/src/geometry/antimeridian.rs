@@ -20,6 +20,7 @@ use std::ops::RangeInclusive;
 
 use geo::{Coord, LineString, Polygon};
 
+use super::seam::{self, Ring};
 use crate::{Error, Result};
 
 /// Each turn is cut by itself, so their number is bounded.
@@ -45,6 +46,10 @@ impl Vertex {
 /// # Errors
 /// [`crate::ErrorKind::Invalid`] for a ring that goes round the world more than [`MOST_TURNS`] times.
 pub(super) fn cut_polygon(exterior: &[Coord<f64>], interiors: &[Vec<Coord<f64>>]) -> Result<Vec<Polygon<f64>>> {
+    let rounds = interiors.iter().map(|ring| Round::of(ring)).collect::<Result<Vec<_>>>()?;
+    if rounds.iter().any(|hole| hole.windows.len() > 1 || hole.winds) {
+        return Ok(cut_with_holes(&Round::of(exterior)?, &rounds));
+    }
     let holes = interiors.iter().map(|ring| cut_ring(ring)).collect::<Result<Vec<_>>>()?;
     let holes: Vec<LineString<f64>> = holes.into_iter().flatten().collect();
     let mut pieces = cut_ring(exterior)?;
@@ -57,6 +62,32 @@ pub(super) fn cut_polygon(exterior: &[Coord<f64>], interiors: &[Vec<Coord<f64>>]
     Ok(pieces.into_iter().map(|piece| Polygon::new(piece.clone(), holes_of(&piece))).collect())
 }
 
+/// Cuts a polygon of which a hole reaches ±180.
+fn cut_with_holes(outer: &Round, holes: &[Round]) -> Vec<Polygon<f64>> {
+    let mut polygons = Vec::new();
+    for turn in &outer.windows {
+        let mut rings = vec![Ring { coords: outer.seen_from(*turn), is_hole: false }];
+        let seen = |hole: &Round| hole.windows.iter().map(|turn| hole.seen_from(*turn)).collect::<Vec<_>>();
+        rings.extend(holes.iter().flat_map(seen).map(|coords| Ring { coords, is_hole: true }));
+        let pieces = seam::clip(seam::clip(rings, 180.0, 1.0), -180.0, -1.0).into_iter();
+        let (holes, pieces): (Vec<_>, Vec<_>) = pieces.partition(|ring| ring.is_hole);
+        let holes: Vec<LineString<f64>> = holes.into_iter().map(|ring| LineString::new(ring.coords)).collect();
+        for piece in pieces.into_iter().map(|ring| LineString::new(ring.coords)).filter(has_area) {
+            let within = holes.iter().filter(|hole| overlap(&piece, hole)).cloned().collect();
+            polygons.push(Polygon::new(piece, within));
+        }
+    }
+    polygons
+}
+
+/// Whether a ring is more than a stretch along a meridian or a pole.
+fn has_area(ring: &LineString<f64>) -> bool {
+    let same = |of: fn(&Coord<f64>) -> f64| {
+        ring.0.windows(2).all(|pair| pair.iter().map(of).is_sorted_by(|a, b| a >= b && b >= a))
+    };
+    !same(|coord| coord.x) && !same(|coord| coord.y)
+}
+
 fn overlap(a: &LineString<f64>, b: &LineString<f64>) -> bool {
     let (a, b) = (longitudes(a), longitudes(b));
     a.start() <= b.end() && b.start() <= a.end()
@@ -67,13 +98,35 @@ fn longitudes(line: &LineString<f64>) -> RangeInclusive<f64> {
     start..=line.0.iter().map(|coord| coord.x).fold(f64::NEG_INFINITY, f64::max)
 }
 
-fn cut_ring(ring: &[Coord<f64>]) -> Result<Vec<LineString<f64>>> {
-    let unrolled = unroll_ring(ring);
-    let turns = turns(&unrolled)?;
-    if net_turns(&unrolled) != 0 {
-        return Ok(close_over_pole(&unrolled, turns));
+/// A closed ring, unrolled and closed over a pole that it winds round, and the turns of which it covers something.
+struct Round {
+    ring: Vec<Vertex>,
+    windows: Vec<i32>,
+    winds: bool,
+}
+
+impl Round {
+    fn of(ring: &[Coord<f64>]) -> Result<Self> {
+        let ring = unroll_ring(ring);
+        let turns = turns(&ring)?;
+        if net_turns(&ring) == 0 {
+            return Ok(Self { ring, windows: turns.collect(), winds: false });
+        }
+        Ok(close_over_pole(&ring, turns))
     }
-    let pieces: Vec<LineString<f64>> = turns.filter_map(|turn| piece_of_turn(&unrolled, turn)).collect();
+
+    fn seen_from(&self, turn: i32) -> Vec<Coord<f64>> {
+        self.ring.iter().map(|vertex| vertex.seen_from(turn)).collect()
+    }
+}
+
+fn cut_ring(ring: &[Coord<f64>]) -> Result<Vec<LineString<f64>>> {
+    let round = Round::of(ring)?;
+    let pieces: Vec<LineString<f64>> =
+        round.windows.iter().filter_map(|turn| piece_of_turn(&round.ring, *turn)).collect();
+    if round.winds {
+        return Ok(pieces);
+    }
     // A ring that only touches ±180 leaves a piece without width on the other side.
     let has_width = |piece: &LineString<f64>| longitudes(piece).start() < longitudes(piece).end();
     if pieces.iter().any(has_width) {
@@ -179,24 +232,27 @@ fn net_turns(ring: &[Vertex]) -> i32 {
     ring.last().zip(ring.first()).map_or(0, |(last, first)| last.turn - first.turn)
 }
 
-/// What lies between a ring that winds round a pole and that pole, from -180 to 180; one piece for each winding.
+/// A ring that winds round a pole, closed over it; what lies between, from -180 to 180, is a window for each winding.
 ///
 /// So many rounds of the ring are closed over the pole that the turns in the middle see no end of them.
-fn close_over_pole(ring: &[Vertex], turns: RangeInclusive<i32>) -> Vec<LineString<f64>> {
+fn close_over_pole(ring: &[Vertex], turns: RangeInclusive<i32>) -> Round {
     let reach = turns.end() - turns.start() + 1;
     let net = net_turns(ring);
     let sum: f64 = ring.iter().skip(1).map(|vertex| vertex.y).sum();
     let pole = if sum >= 0.0 { 90.0 } else { -90.0 };
     let round = |number: i32| ring.iter().map(move |vertex| Vertex { turn: vertex.turn + number * net, ..*vertex });
     let mut rounds: Vec<Vertex> = (-reach..=reach).flat_map(round).collect();
-    let (Some(first), Some(last)) = (rounds.first().copied(), rounds.last().copied()) else { return Vec::new() };
+    let (Some(first), Some(last)) = (rounds.first().copied(), rounds.last().copied()) else {
+        return Round { ring: Vec::new(), windows: Vec::new(), winds: true };
+    };
     rounds.extend([Vertex { y: pole, ..last }, Vertex { y: pole, ..first }, first]);
     let start = first.turn + reach * net;
-    (0..net.abs()).filter_map(|winding| piece_of_turn(&rounds, start + winding * net.signum())).collect()
+    let windows = (0..net.abs()).map(|winding| start + winding * net.signum()).collect();
+    Round { ring: rounds, windows, winds: true }
 }
 
 /// Where the edge crosses the meridian `x`.
-fn crossing(from: Coord<f64>, to: Coord<f64>, x: f64) -> Coord<f64> {
+pub(super) fn crossing(from: Coord<f64>, to: Coord<f64>, x: f64) -> Coord<f64> {
     let share = (x - from.x) / (to.x - from.x);
     Coord { x, y: from.y + share * (to.y - from.y) }
 }

@@ -12,6 +12,7 @@ use crate::{Error, Result};
 
 mod antimeridian;
 mod meets;
+mod seam;
 pub mod wkb;
 mod wkt;
 mod written;
