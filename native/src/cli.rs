@@ -230,7 +230,7 @@ pub(crate) struct Time {
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Filter {
     /// A CQL2 filter as text or JSON, or @FILE with one.
-    #[arg(long, value_name = "CQL2|@FILE")]
+    #[arg(long, value_name = "CQL2|@FILE", allow_hyphen_values = true)]
     pub(crate) filter: Option<String>,
 }
 
@@ -280,7 +280,7 @@ pub(crate) struct Search {
     #[command(flatten)]
     pub(crate) filter: Filter,
     /// Only items with one of these ids.
-    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    #[arg(long, value_name = "A,B", value_delimiter = ',', allow_hyphen_values = true)]
     pub(crate) ids: Vec<String>,
     /// Only items of one of these collections.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]

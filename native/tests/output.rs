@@ -144,6 +144,16 @@ fn an_item_collection_links_to_its_catalog_and_counts() {
 }
 
 #[test]
+fn an_address_is_written_whatever_members_are_asked_for() {
+    let place = Place::new();
+    let whole = place.run(&["search", "catalog", "--format", "url"]).succeeded().stdout;
+    assert!(!whole.is_empty());
+    assert_eq!(place.run(&["search", "catalog", "--format", "url", "--fields", "id"]).succeeded().stdout, whole);
+    let csv = place.run(&["search", "catalog", "--format", "csv", "--fields", "id,-collection", "--asset", "data"]);
+    assert!(csv.succeeded().stdout.starts_with(&["id,href"[..].as_bytes(), b"\r\n"].concat()[..]));
+}
+
+#[test]
 fn what_is_asked_for_wrongly_is_refused_before_anything_is_read() {
     let place = Place::new();
     let refused = |arguments: &[&str]| {

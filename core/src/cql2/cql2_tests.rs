@@ -151,3 +151,18 @@ fn every_prefix_and_every_mutilation_of_a_filter_is_read_or_refused() {
         }
     }
 }
+
+#[test]
+fn a_quote_is_doubled_or_follows_a_backslash_and_signs_and_marks_are_read() {
+    let same = |left: &str, right: &str| {
+        assert_eq!(Expression::from_text(left).unwrap(), Expression::from_text(right).unwrap(), "{left}");
+    };
+    same(r"s = 'it\'s'", "s = 'it''s'");
+    same("n = +5", "n = 5");
+    same("n > - 5 + +2", "n > -5 + 2");
+    same("e\u{301} IS NULL", "\"e\u{301}\" IS NULL");
+    // A text may end with a backslash, and does so where that makes sense.
+    let path = Expression::from_text(r"s = 'C:\'").unwrap();
+    assert_eq!(path.to_json()["args"][1], "C:\\");
+    assert!(Expression::from_text(r"s = '\").is_err());
+}

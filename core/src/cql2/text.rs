@@ -23,23 +23,29 @@ fn starts_name(letter: char) -> bool {
     letter.is_alphabetic() || letter == '_' || letter == ':'
 }
 
+/// Combining marks and ties are among what may follow (OGC 21-065r2, "identifierPart").
 fn continues_name(letter: char) -> bool {
-    starts_name(letter) || letter.is_alphanumeric() || letter == '.'
+    starts_name(letter)
+        || letter.is_alphanumeric()
+        || matches!(letter, '.' | '\u{300}'..='\u{36f}' | '\u{203f}'..='\u{2040}')
 }
 
 impl Expression {
-    /// Reads CQL2 text.
+    /// Reads CQL2 text. A quote within a text is doubled; where that makes no sense, it may follow a backslash (OGC 21-065r2,
+    /// "escapeQuote", has both, although a text may also end with a backslash).
     ///
     /// # Errors
     /// [`crate::ErrorKind::Invalid`] with the position of the letter from which on it makes no sense, counted from 1.
     pub fn from_text(text: &str) -> Result<Self> {
-        let mut parser = Parser { text, at: 0, depth: 0, nodes: 0 };
+        let parser = Parser { text, at: 0, depth: 0, nodes: 0, backslashes_quote: false };
         if text.len() > limits::FILTER_BYTES {
             return Err(parser.wrong("the filter is too long"));
         }
-        let expression = parser.disjunction()?;
-        parser.skip_space();
-        if parser.rest().is_empty() { Ok(expression) } else { Err(parser.unexpected("an operator or the end")) }
+        let escaped = Parser { backslashes_quote: true, ..parser };
+        parser.filter().or_else(|error| {
+            let other = text.contains("\\'").then(|| escaped.filter().ok()).flatten();
+            other.ok_or(error)
+        })
     }
 }
 
@@ -59,14 +65,23 @@ impl Expression {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Parser<'t> {
     text: &'t str,
     at: usize,
     depth: usize,
     nodes: usize,
+    /// Whether a quote after a backslash does not end a text.
+    backslashes_quote: bool,
 }
 
 impl<'t> Parser<'t> {
+    fn filter(mut self) -> Result<Expression> {
+        let expression = self.disjunction()?;
+        self.skip_space();
+        if self.rest().is_empty() { Ok(expression) } else { Err(self.unexpected("an operator or the end")) }
+    }
+
     fn disjunction(&mut self) -> Result<Expression> {
         self.deeper()?;
         let all = self.chain("OR", Operator::Or, |parser| parser.chain("AND", Operator::And, Self::negation));
@@ -224,7 +239,7 @@ impl<'t> Parser<'t> {
             }
             Some('\'') => Ok(Expression::text(&self.quoted('\'')?)),
             Some('"') => self.quoted('"').map(Expression::Property),
-            Some(letter) if letter.is_ascii_digit() || letter == '.' || letter == '-' => {
+            Some(letter) if letter.is_ascii_digit() || matches!(letter, '.' | '-' | '+') => {
                 self.number().map(Expression::Literal)
             }
             Some(letter) if starts_name(letter) => self.named(),
@@ -490,7 +505,13 @@ impl<'t> Parser<'t> {
         let mut text = String::new();
         let mut letters = self.rest().char_indices().skip(1).peekable();
         while let Some((at, letter)) = letters.next() {
-            if letter != quote {
+            if letter == '\\'
+                && quote == '\''
+                && self.backslashes_quote
+                && letters.next_if(|(_, next)| *next == quote).is_some()
+            {
+                text.push(quote);
+            } else if letter != quote {
                 text.push(letter);
             } else if letters.next_if(|(_, next)| *next == quote).is_some() {
                 text.push(quote);

@@ -95,6 +95,12 @@ impl Encoder {
         matches!(self.form, Form::Arrow(_))
     }
 
+    /// Whether it takes the address of an asset from each item.
+    #[must_use]
+    pub fn wants_assets(&self) -> bool {
+        self.asset.is_some() && matches!(self.form, Form::Csv(_) | Form::Url)
+    }
+
     /// Takes an item.
     ///
     /// # Errors

@@ -51,6 +51,9 @@ impl Export {
     /// As [`Search::new`] and [`Encoder::new`].
     pub fn new(catalog: &Catalog, query: Query, format: Format, options: ExportOptions) -> Result<Self> {
         let encoder = Encoder::new(format, catalog, query.fields.as_ref(), options)?;
+        // Which members are wanted does not say whether an address of theirs is written.
+        let fields = query.fields.filter(|_| !encoder.wants_assets());
+        let query = Query { fields, ..query };
         let most_items = query.max_items;
         let source = if encoder.takes_rows() {
             Source::Rows(Box::new(Rows::new(catalog, query, Output::Items)?))

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use earthcatalog::read::{self, SearchReport};
 use earthcatalog::spool::FileSpool;
+use earthcatalog_core::cql2::Filter;
 use earthcatalog_core::export::{Export, ExportOptions};
 use earthcatalog_core::query::{Fields, Query};
 use serde_json::json;
@@ -21,6 +22,9 @@ pub(super) async fn run(arguments: Search, common: &Common) -> Result<Exit, Fail
     let format = output::format(arguments.format, place, common.json)?;
     let started = Instant::now();
     let opened = Opened::open(&arguments.catalog, common).await?;
+    if let Some(filter) = &query.filter {
+        Filter::new(filter, opened.catalog.metadata().schema()).map_err(Failure::of_flag("--filter"))?;
+    }
     if arguments.estimate {
         return estimate(&opened, query, common).await;
     }
