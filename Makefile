@@ -46,10 +46,12 @@ unit: ## all Rust tests
 	cargo test --locked --workspace --doc --quiet
 
 fuzz: ## damage what parsers read, for long (FUZZ_ROUNDS=200000)
-	FUZZ_ROUNDS=$(or $(FUZZ_ROUNDS),200000) cargo test --locked --package earthcatalog-tests --test fuzz
+	FUZZ_ROUNDS=$(or $(FUZZ_ROUNDS),200000) cargo test --locked --workspace --test fuzz
 
 # Hours. EARTHCATALOG_SEED=n runs the one history that failed.
-nightly: setup ## the writer at length: every fault, 10,000 histories, 1,000 kills, fuzz, memory, Ceph (SEEDS=, KILLS=)
+nightly: setup ## at length: 100,000 searches, every fault, 10,000 histories, 1,000 kills, fuzz, Ceph (CASES=, SEEDS=, KILLS=)
+	EARTHCATALOG_CASES=$(or $(CASES),40) cargo test --locked --workspace --no-fail-fast --test equivalence --test filters \
+	    --test sorted --test grid --test geometry --test foreign_cells --test roundtrip -- --nocapture
 	EARTHCATALOG_SWEEP=all EARTHCATALOG_SEEDS=$(or $(SEEDS),10000) EARTHCATALOG_KILLS=$(or $(KILLS),1000) \
 	    cargo test --locked --workspace --test faults --test simulation --test lock_model --test kills -- --nocapture
 	$(MAKE) fuzz
