@@ -202,3 +202,14 @@ proptest! {
         prop_assert_eq!(found(&table, &query.fields(fields)), expected, "{:?}", names);
     }
 }
+
+#[test]
+fn an_order_by_what_no_item_has_is_told() {
+    let parts = Parts { place: (0, 60), day: 1, views: Some(json!(1)), cover: None, platform: 0, nested: None };
+    let table = Made::of(&[item(0, parts)], Grid::H3(H3Grid::new(1).unwrap()), Style::Ours);
+    let query = Query::new().sortby(["datetimee", "views", "datetime"]).unwrap();
+    let mut search = table.search(&query, table.plan(&query));
+    assert_eq!(drive(&mut search, |request| table.read(request)).unwrap().len(), 1);
+    let warnings = search.warnings();
+    assert!(matches!(&warnings[..], [warning] if warning.contains("`datetimee`")), "{warnings:?}");
+}

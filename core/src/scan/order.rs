@@ -1,6 +1,9 @@
 //! The order of an answer: keys of rows, and which files can hold the first of them.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 use arrow_array::RecordBatch;
 
@@ -13,13 +16,15 @@ use crate::property::{Property, Scalar};
 use crate::query::SortKey;
 
 /// What a query's `sortby` means in one table.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Order(Vec<OrderKey>);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 struct OrderKey {
     property: Property,
     descending: bool,
+    /// Whether a row looked at had a value.
+    seen: Arc<AtomicBool>,
 }
 
 /// What decides the place of a row: less is first. Nulls are last, whatever the direction.
@@ -68,7 +73,8 @@ impl Order {
     /// Those of [`Property::resolve`].
     pub fn new(sortby: &[SortKey], schema: &Schema) -> Result<Self> {
         let key = |key: &SortKey| {
-            Ok(OrderKey { property: Property::resolve(&key.field, schema)?, descending: key.descending })
+            let property = Property::resolve(&key.field, schema)?;
+            Ok(OrderKey { property, descending: key.descending, seen: Arc::default() })
         };
         Ok(Self(sortby.iter().map(key).collect::<Result<_>>()?))
     }
@@ -84,9 +90,10 @@ impl Order {
         self.0.iter().flat_map(|key| key.property.roots())
     }
 
-    /// The names of properties that no column holds: where no patch holds them either, they order nothing.
-    pub fn without_column(&self) -> impl Iterator<Item = String> {
-        self.0.iter().filter(|key| key.property.column().is_none()).map(|key| key.property.name())
+    /// Names of properties that no column holds and none of the rows looked at had: they ordered nothing.
+    pub fn missing(&self) -> impl Iterator<Item = String> {
+        let missing = self.0.iter().filter(|key| key.property.column().is_none() && !key.seen.load(Relaxed));
+        missing.map(|key| key.property.name())
     }
 
     /// The Iceberg id of the column whose bounds tell which files come first.
@@ -102,6 +109,11 @@ impl Order {
     /// Those of [`Property::values`].
     pub(crate) fn keys(&self, batch: &RecordBatch) -> Result<Vec<Key>> {
         let values = self.0.iter().map(|key| key.property.values(batch)).collect::<Result<Vec<_>>>()?;
+        for (key, values) in self.0.iter().zip(&values).filter(|(key, _)| key.property.column().is_none()) {
+            if (0..batch.num_rows()).any(|row| values.scalar(row).is_some()) {
+                key.seen.store(true, Relaxed);
+            }
+        }
         let directions = self.0.iter().enumerate().filter(|(_, key)| key.descending);
         let descending = directions.fold(0, |bits, (at, _)| bits | 1 << at);
         let key = |row| Key { values: values.iter().map(|values| values.scalar(row)).collect(), descending };

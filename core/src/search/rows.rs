@@ -130,12 +130,12 @@ impl Rows {
         summary
     }
 
-    /// What is odd about the answer so far: filtered properties that no column holds and no row looked at had.
+    /// What is odd about the answer so far: properties of filter and order that no column holds and no row looked at had.
     pub fn warnings(&self) -> Vec<String> {
-        let missing = self.context.filter.iter().flat_map(|filter| filter.missing());
-        missing
-            .map(|name| format!("no column holds `{name}` and no item looked at has it: the filter took it for null"))
-            .collect()
+        let told = |name: String, what: &str| format!("no column holds `{name}` and no item looked at has it: {what}");
+        let filtered = self.context.filter.iter().flat_map(|filter| filter.missing());
+        let filtered = filtered.map(|name| told(name, "the filter took it for null"));
+        filtered.chain(self.context.order.missing().map(|name| told(name, "it orders nothing"))).collect()
     }
 
     fn finish(&mut self) {
