@@ -91,3 +91,20 @@ fn what_is_not_on_the_globe_is_refused_by_item_with_the_reason() {
     assert!(reasons.iter().any(|reason| reason.contains("longitude `1000`")), "{reasons:?}");
     assert_eq!(place.ids(Query::new()), ["good"]);
 }
+
+/// What lies below a saw's teeth, and what lies above them: a comparison of all pairs of edges takes minutes.
+#[test]
+fn long_shapes_that_all_but_meet_are_compared_in_bounded_time() {
+    let teeth = 40_000;
+    let side = |height: f64, base: f64| {
+        let tooth = |number: u32| {
+            (f64::from(number) * 170.0 / f64::from(teeth), height + if number.is_multiple_of(2) { 0.0 } else { 50.0 })
+        };
+        let mut ring: Vec<(f64, f64)> = (0..teeth).map(tooth).collect();
+        ring.extend([(170.0, base), (0.0, base), ring[0]]);
+        Shape::from_geojson(&json!({"type": "Polygon", "coordinates": [ring]})).unwrap()
+    };
+    let (below, above) = (side(0.0, -10.0), side(1.0, 60.0));
+    assert!(!below.intersects(&above) && !above.intersects(&below));
+    assert!(below.intersects(&side(-1.0, 60.0)));
+}

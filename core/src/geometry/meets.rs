@@ -2,7 +2,13 @@
 
 use geo::{Coord, Geometry, Intersects as _, Line, LinesIter as _, MapCoords as _, Rect};
 
+use rstar::primitives::{GeomWithData, Rectangle};
+use rstar::{AABB, RTree};
+
 use super::Shape;
+
+/// So many pairs of edges are compared before a tree of them pays.
+const FEW_PAIRS: usize = 100_000;
 
 /// Whether two shapes share a point, boundaries included; +180 and -180 are one meridian.
 pub(super) fn shapes_meet(a: &Shape, b: &Shape) -> bool {
@@ -38,10 +44,27 @@ fn parts_meet(a: (&Geometry<f64>, &Rect<f64>), b: (&Geometry<f64>, &Rect<f64>)) 
     if let (Geometry::Point(point), other) | (other, Geometry::Point(point)) = (a.0, b.0) {
         return other.intersects(point);
     }
-    let lines: Vec<Line<f64>> = lines_near(b.0, a.1).collect();
-    lines_near(a.0, b.1).any(|line| lines.iter().any(|other| line.intersects(other)))
+    lines_cross(&lines_near(a.0, b.1).collect::<Vec<_>>(), lines_near(b.0, a.1).collect())
         || first_vertex(b.0).is_some_and(|vertex| holds(a.0, vertex))
         || first_vertex(a.0).is_some_and(|vertex| holds(b.0, vertex))
+}
+
+/// Whether an edge of one list meets an edge of the other. Many edges are looked up where they lie: pair by pair, two
+/// shapes of 20,000 vertices took 20 seconds.
+fn lines_cross(lines: &[Line<f64>], others: Vec<Line<f64>>) -> bool {
+    if lines.len().saturating_mul(others.len()) <= FEW_PAIRS {
+        return lines.iter().any(|line| others.iter().any(|other| line.intersects(other)));
+    }
+    let corners = |line: &Line<f64>| ([line.start.x, line.start.y], [line.end.x, line.end.y]);
+    let placed = |line: Line<f64>| {
+        let (start, end) = corners(&line);
+        GeomWithData::new(Rectangle::from_corners(start, end), line)
+    };
+    let tree = RTree::bulk_load(others.into_iter().map(placed).collect());
+    lines.iter().any(|line| {
+        let (start, end) = corners(line);
+        tree.locate_in_envelope_intersecting(&AABB::from_corners(start, end)).any(|other| line.intersects(&other.data))
+    })
 }
 
 /// Edges of line strings and of all rings whose rectangle meets `rect`.
