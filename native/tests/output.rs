@@ -228,13 +228,16 @@ fn what_is_no_regular_file_is_written_to_as_it_is() {
 
 #[cfg(unix)]
 #[test]
-fn a_new_file_can_be_read_by_those_who_may_read_any_new_file() {
+fn a_new_file_can_be_read_as_any_new_file_and_one_that_is_replaced_as_before() {
     use std::os::unix::fs::PermissionsExt as _;
     let place = Place::new();
     place.run(&["search", "catalog", "-o", "x.csv"]).succeeded();
     fs::write(place.path("plain"), "").unwrap();
     let mode = |name: &str| fs::metadata(place.path(name)).unwrap().permissions().mode();
     assert_eq!(mode("x.csv"), mode("plain"));
+    fs::set_permissions(place.path("x.csv"), fs::Permissions::from_mode(0o600)).unwrap();
+    place.run(&["search", "catalog", "-o", "x.csv"]).succeeded();
+    assert_eq!(mode("x.csv") & 0o777, 0o600);
 }
 
 #[test]

@@ -97,8 +97,11 @@ impl Output {
                 let file = File::options().write(true).open(&path).map_err(|error| failed(&path, error))?;
                 Ok(Self::Device(BufWriter::new(file), path))
             }
-            _ => {
+            there => {
                 let file = beside(&path).map_err(|error| failed(&path, error))?;
+                // What replaces a file is for the same readers.
+                let kept = there.map_or(Ok(()), |there| file.as_file().set_permissions(there.permissions()));
+                kept.map_err(|error| failed(&path, error))?;
                 remove_when_interrupted(file.path().to_owned());
                 Ok(Self::File(BufWriter::new(file), path))
             }
