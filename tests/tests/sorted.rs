@@ -213,3 +213,17 @@ fn an_order_by_what_no_item_has_is_told() {
     let warnings = search.warnings();
     assert!(matches!(&warnings[..], [warning] if warning.contains("`datetimee`")), "{warnings:?}");
 }
+
+#[test]
+fn a_value_that_no_column_holds_is_first_where_it_is_the_least() {
+    let of = |number: u32, collection: Value| {
+        let parts = Parts { place: (0, 60), day: 1 + number, views: None, cover: None, platform: 0, nested: None };
+        let mut value = item(number as usize, parts).item;
+        value["collection"] = collection;
+        ValidItem::from_value(value).unwrap()
+    };
+    let items = [of(0, json!("a")), of(1, json!(3))];
+    let table = Made::of(&items, Grid::H3(H3Grid::new(1).unwrap()), Style::Ours);
+    let query = Query::new().sortby(["collection"]).unwrap().max_items(1);
+    assert_eq!(ids(&found(&table, &query)), ["item-001"]);
+}

@@ -14,10 +14,15 @@ use crate::iceberg::value::Value;
 use crate::plan::FileScanTask;
 use crate::property::{Property, Scalar};
 use crate::query::SortKey;
+use crate::stac::schema as stac_schema;
 
 /// What a query's `sortby` means in one table.
 #[derive(Clone, Debug, Default)]
-pub struct Order(Vec<OrderKey>);
+pub struct Order {
+    keys: Vec<OrderKey>,
+    /// Whether values may stand in patches.
+    patched: bool,
+}
 
 #[derive(Clone, Debug)]
 struct OrderKey {
@@ -76,30 +81,31 @@ impl Order {
             let property = Property::resolve(&key.field, schema)?;
             Ok(OrderKey { property, descending: key.descending, seen: Arc::default() })
         };
-        Ok(Self(sortby.iter().map(key).collect::<Result<_>>()?))
+        let patched = schema.field_by_name(stac_schema::JSON_PATCH).is_some();
+        Ok(Self { keys: sortby.iter().map(key).collect::<Result<_>>()?, patched })
     }
 
     /// Whether nothing is said.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.keys.is_empty()
     }
 
     /// The root columns from which keys are made.
     pub fn columns(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().flat_map(|key| key.property.roots())
+        self.keys.iter().flat_map(|key| key.property.roots())
     }
 
     /// Names of properties that no column holds and none of the rows looked at had: they ordered nothing.
     pub fn missing(&self) -> impl Iterator<Item = String> {
-        let missing = self.0.iter().filter(|key| key.property.column().is_none() && !key.seen.load(Relaxed));
+        let missing = self.keys.iter().filter(|key| key.property.column().is_none() && !key.seen.load(Relaxed));
         missing.map(|key| key.property.name())
     }
 
     /// The Iceberg id of the column whose bounds tell which files come first.
     #[must_use]
     pub fn field_id(&self) -> Option<i32> {
-        let column = self.0.first()?.property.column()?;
+        let column = self.keys.first()?.property.column()?;
         column.below.is_empty().then_some(column.field_id)
     }
 
@@ -108,13 +114,13 @@ impl Order {
     /// # Errors
     /// Those of [`Property::values`].
     pub(crate) fn keys(&self, batch: &RecordBatch) -> Result<Vec<Key>> {
-        let values = self.0.iter().map(|key| key.property.values(batch)).collect::<Result<Vec<_>>>()?;
-        for (key, values) in self.0.iter().zip(&values).filter(|(key, _)| key.property.column().is_none()) {
+        let values = self.keys.iter().map(|key| key.property.values(batch)).collect::<Result<Vec<_>>>()?;
+        for (key, values) in self.keys.iter().zip(&values).filter(|(key, _)| key.property.column().is_none()) {
             if (0..batch.num_rows()).any(|row| values.scalar(row).is_some()) {
                 key.seen.store(true, Relaxed);
             }
         }
-        let directions = self.0.iter().enumerate().filter(|(_, key)| key.descending);
+        let directions = self.keys.iter().enumerate().filter(|(_, key)| key.descending);
         let descending = directions.fold(0, |bits, (at, _)| bits | 1 << at);
         let key = |row| Key { values: values.iter().map(|values| values.scalar(row)).collect(), descending };
         Ok((0..batch.num_rows()).map(key).collect())
@@ -123,7 +129,7 @@ impl Order {
     /// The positions of these files, those that can hold the first rows first, else in the order in which they are.
     pub(crate) fn of_files(&self, files: &[FileScanTask]) -> Vec<usize> {
         let reaches: Vec<Reach> = files.iter().map(|file| self.reach(&file.data_file)).collect();
-        let descending = self.0.first().is_some_and(|key| key.descending);
+        let descending = self.keys.first().is_some_and(|key| key.descending);
         let mut order: Vec<(usize, &Reach)> = reaches.iter().enumerate().collect();
         order.sort_by(|(_, left), (_, right)| match (left, right) {
             (Reach::From(left), Reach::From(right)) => compare(left.as_ref(), right.as_ref(), descending),
@@ -134,14 +140,23 @@ impl Order {
 
     /// Whether every row of a file comes after a key, surely.
     pub(crate) fn comes_after(&self, file: &FileScanTask, key: &Key) -> bool {
-        let (Some(first), Reach::From(reach)) = (self.0.first(), self.reach(&file.data_file)) else { return false };
+        let (Some(first), Reach::From(reach)) = (self.keys.first(), self.reach(&file.data_file)) else { return false };
         let value = key.values.first().and_then(Option::as_ref);
         compare(reach.as_ref(), value, first.descending).is_gt()
     }
 
     fn reach(&self, file: &DataFile) -> Reach {
         let metrics = self.field_id().and_then(|id| file.metrics.get(&id));
-        let (Some(metrics), Some(first)) = (metrics, self.0.first()) else { return Reach::Unknown };
+        let (Some(metrics), Some(first)) = (metrics, self.keys.first()) else { return Reach::Unknown };
+        // Where a column is null, or nulls are not counted, a patch may hold the value (FORMAT.md, "Columns").
+        let complete = match metrics.null_count {
+            Some(0) => true,
+            Some(_) => first.property.is_item_property(),
+            None => false,
+        };
+        if self.patched && !complete {
+            return Reach::Unknown;
+        }
         if metrics.null_count.is_some_and(|nulls| nulls >= file.record_count) {
             return Reach::From(None);
         }
