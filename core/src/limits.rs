@@ -22,6 +22,10 @@ pub const ITEM_BYTES: usize = 16 << 20;
 pub const GEOMETRY_POINTS: usize = 1_000_000;
 /// Most cells listed for one geometry. Beyond it a query looks at every cell, an item goes to `__none__`.
 pub const CELLS: usize = 100_000;
+
+/// Positions of an item's geometry times the cells that it is stored in: half a gigabyte. An item beyond is stored once, in
+/// [`crate::grid::NONE_CELL`].
+pub const CELL_POSITIONS: usize = 1 << 25;
 /// Most bytes all blocks of one Avro file hold after decompression: a million entries of a kilobyte.
 pub const AVRO_FILE_BYTES: usize = 1 << 30;
 /// Most rows read of one table of a database; a catalog has one.

@@ -4,7 +4,7 @@
 //! the table of rules at the top of `antimeridian.rs`; in short: an edge wider than 180 degrees goes the shorter way,
 //! one exactly 360 wide is a whole parallel, a ring that winds round a pole holds the pole.
 
-use geo::{BoundingRect, Coord, Geometry, LineString, Point, Polygon, Rect};
+use geo::{BoundingRect, Coord, CoordsIter, Geometry, LineString, Point, Polygon, Rect};
 use serde_json::{Value, json};
 
 use crate::error::ResultExt as _;
@@ -102,6 +102,12 @@ impl Shape {
     /// The parts: points, line strings and polygons.
     pub fn parts(&self) -> &[Geometry<f64>] {
         &self.parts
+    }
+
+    /// Positions of all parts.
+    #[must_use]
+    pub fn positions(&self) -> usize {
+        self.parts.iter().map(CoordsIter::coords_count).sum()
     }
 
     /// The parts as one GeoJSON geometry that any map draws right (RFC 7946 §3.1.9): of one type where they are, otherwise

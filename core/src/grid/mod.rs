@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::Result;
 use crate::catalog::properties::GridDefinition;
 use crate::geometry::Shape;
+use crate::{Result, limits};
 
 mod cell_boundary;
 mod cover;
@@ -110,11 +110,14 @@ impl Grid {
 
     /// The cells an item is stored in, sorted; never empty.
     ///
-    /// [`NONE_CELL`] alone without a geometry, outside every region, and where the shape has too many cells to list; in
-    /// a grid of regions also beside the regions of an item that sticks out of them.
+    /// [`NONE_CELL`] alone without a geometry, outside every region, and where the shape has too many cells to list or, for
+    /// its length, to be stored in each ([`limits::CELL_POSITIONS`]); in a grid of regions also beside the regions of an
+    /// item that sticks out of them.
     pub fn item_cells(&self, shape: Option<&Shape>) -> Vec<String> {
         let cells = shape.and_then(|shape| match self {
-            Self::H3(grid) => grid.cells(shape),
+            Self::H3(grid) => grid
+                .cells(shape)
+                .filter(|cells| cells.len().saturating_mul(shape.positions()) <= limits::CELL_POSITIONS),
             Self::GeoJson(grid) => Some(grid.item_cells(shape)),
             Self::Tiles(_) | Self::Unknown(_) => None,
         });
