@@ -446,6 +446,22 @@ fn a_writer_is_told_who_holds_the_lock_and_how_to_break_it() {
 }
 
 #[test]
+fn garbage_is_as_old_as_its_store_says_and_stays_if_the_store_does_not_say() {
+    let place = Place::with_catalog();
+    let orphan = "catalog/boundaries-old.geojson";
+    place.write(orphan, "x");
+    // The machine's clock may be fast, and what another writer has just put would look old to it.
+    drop(fs::remove_dir(place.path("catalog/_ec/clock")));
+    place.write("catalog/_ec/clock", "in the way");
+    assert_ne!(place.run(&["gc", "catalog", "--grace", "0s"]).code, 0);
+    assert!(place.path(orphan).exists());
+    place.run(&["gc", "catalog", "--grace", "0s", "--dry-run"]).succeeded();
+    fs::remove_file(place.path("catalog/_ec/clock")).unwrap();
+    place.run(&["gc", "catalog", "--grace", "0s"]).succeeded();
+    assert!(!place.path(orphan).exists());
+}
+
+#[test]
 fn items_are_deleted_by_a_filter() {
     let place = Place::with_catalog();
     let before = place.run(&["search", "catalog"]).succeeded().lines().len();

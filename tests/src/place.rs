@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where its set-up fails")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,13 +22,7 @@ use object_store::memory::InMemory;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 use serde_json::{Value, json};
 
-/// Runs a future to its end.
-///
-/// # Panics
-/// If there is no thread to be had.
-pub fn run<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(work)
-}
+pub use crate::folder::run;
 
 /// A folder for sources, and a catalog.
 #[derive(Debug)]
@@ -69,7 +62,15 @@ impl Place {
     /// If it cannot be made.
     #[must_use]
     pub fn in_store(store: Arc<dyn ObjectStore>, resolution: u8) -> Self {
-        let stores = Stores::default();
+        Self::of_host(Stores::default(), store, resolution)
+    }
+
+    /// An empty catalog in a store of objects, made by the machine that these stores belong to.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    #[must_use]
+    pub fn of_host(stores: Stores, store: Arc<dyn ObjectStore>, resolution: u8) -> Self {
         stores.mount("memory://bucket", store);
         let catalog = "memory://bucket/some/catalog".to_owned();
         Self { folder: tempfile::tempdir().unwrap(), stores, catalog }.init(resolution)

@@ -81,7 +81,7 @@ fn what_was_undone_is_no_garbage_while_its_record_is_kept() {
     let collect = |before_us| {
         run(collect_garbage(&place.stores, &GcOptions { catalog: place.catalog.clone(), before_us, dry_run: false }))
     };
-    let now_us = run(store_now_us(&place.stores, &place.catalog)).unwrap();
+    let now_us = run(store_now_us(&place.stores, &place.catalog, false)).unwrap();
     let report = collect(now_us + 1).unwrap();
     assert!(report.keys.iter().all(|key| !key.ends_with(".parquet")), "{:?}", report.keys);
     assert_eq!(replayed(&place).items_added, 1);

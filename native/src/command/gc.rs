@@ -9,7 +9,7 @@ use crate::report::{bytes, number};
 pub(super) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Failure> {
     let opened = Opened::open(&arguments.catalog, common).await?;
     let grace_us = i64::try_from(arguments.grace.as_micros()).unwrap_or(i64::MAX);
-    let now_us = store_now_us(&opened.driver.stores, &arguments.catalog).await?;
+    let now_us = store_now_us(&opened.driver.stores, &arguments.catalog, arguments.dry_run).await?;
     let options = GcOptions {
         catalog: arguments.catalog,
         before_us: now_us.saturating_sub(grace_us),
