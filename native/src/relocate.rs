@@ -4,7 +4,6 @@
 //! not: a catalog that was moved or copied is made theirs too by writing the metadata and manifests of its current
 //! snapshot once more. Data files stay as they are, and earlier snapshots are forgotten.
 
-use chrono::Utc;
 use earthcatalog_core::catalog::Catalog;
 use earthcatalog_core::{Error, ErrorKind, Location, Result};
 use serde::Serialize;
@@ -73,7 +72,7 @@ async fn once(stores: &Stores, catalog: &Catalog, to: Option<&Location>, dry_run
     let edit = |metadata: &mut serde_json::Value| {
         // Records of commits before this one are told by it from ones that were undone.
         metadata["metadata-log"] = json!([{ "metadata-file": old, "timestamp-ms": metadata["last-updated-ms"] }]);
-        metadata["last-updated-ms"] = json!(Utc::now().timestamp_millis());
+        metadata["last-updated-ms"] = json!(stores.host().now_ms());
     };
     let (pointer, _) = moved::table(stores, catalog, &to, &mut documents, &mut key_of, edit).await?;
     report.objects_written = documents.len() as u64;

@@ -46,13 +46,13 @@ impl Vertex {
 /// # Errors
 /// [`crate::ErrorKind::Invalid`] for a ring that goes round the world more than [`MOST_TURNS`] times.
 pub(super) fn cut_polygon(exterior: &[Coord<f64>], interiors: &[Vec<Coord<f64>>]) -> Result<Vec<Polygon<f64>>> {
-    let rounds = interiors.iter().map(|ring| Round::of(ring)).collect::<Result<Vec<_>>>()?;
-    if rounds.iter().any(|hole| hole.windows.len() > 1 || hole.winds) {
-        return Ok(cut_with_holes(&Round::of(exterior)?, &rounds));
+    let holes = interiors.iter().map(|ring| Round::of(ring)).collect::<Result<Vec<_>>>()?;
+    let exterior = Round::of(exterior)?;
+    if holes.iter().any(|hole| hole.windows.len() > 1 || hole.winds) {
+        return Ok(cut_with_holes(&exterior, &holes));
     }
-    let holes = interiors.iter().map(|ring| cut_ring(ring)).collect::<Result<Vec<_>>>()?;
-    let holes: Vec<LineString<f64>> = holes.into_iter().flatten().collect();
-    let mut pieces = cut_ring(exterior)?;
+    let holes: Vec<LineString<f64>> = holes.iter().flat_map(Round::pieces).collect();
+    let mut pieces = exterior.pieces();
     if pieces.len() == 1
         && let Some(piece) = pieces.pop()
     {
@@ -118,28 +118,25 @@ impl Round {
     fn seen_from(&self, turn: i32) -> Vec<Coord<f64>> {
         self.ring.iter().map(|vertex| vertex.seen_from(turn)).collect()
     }
-}
 
-fn cut_ring(ring: &[Coord<f64>]) -> Result<Vec<LineString<f64>>> {
-    let round = Round::of(ring)?;
-    let pieces: Vec<LineString<f64>> =
-        round.windows.iter().filter_map(|turn| piece_of_turn(&round.ring, *turn)).collect();
-    if round.winds {
-        return Ok(pieces);
+    /// What it covers of each turn.
+    fn pieces(&self) -> Vec<LineString<f64>> {
+        let pieces: Vec<LineString<f64>> = self.windows.iter().filter_map(|turn| self.piece(*turn)).collect();
+        if self.winds {
+            return pieces;
+        }
+        // A ring that only touches ±180 leaves a piece without width on the other side.
+        let has_width = |piece: &LineString<f64>| longitudes(piece).start() < longitudes(piece).end();
+        if pieces.iter().any(has_width) {
+            return pieces.into_iter().filter(has_width).collect();
+        }
+        pieces.into_iter().take(1).collect()
     }
-    // A ring that only touches ±180 leaves a piece without width on the other side.
-    let has_width = |piece: &LineString<f64>| longitudes(piece).start() < longitudes(piece).end();
-    if pieces.iter().any(has_width) {
-        return Ok(pieces.into_iter().filter(has_width).collect());
-    }
-    Ok(pieces.into_iter().take(1).collect())
-}
 
-/// What a closed unrolled ring covers of one turn.
-fn piece_of_turn(unrolled: &[Vertex], turn: i32) -> Option<LineString<f64>> {
-    let seen = unrolled.iter().map(|vertex| vertex.seen_from(turn)).collect();
-    let piece = clip_ring(clip_ring(seen, 180.0, 1.0), -180.0, -1.0);
-    (piece.len() > 3).then(|| LineString::new(piece))
+    fn piece(&self, turn: i32) -> Option<LineString<f64>> {
+        let piece = clip_ring(clip_ring(self.seen_from(turn), 180.0, 1.0), -180.0, -1.0);
+        (piece.len() > 3).then(|| LineString::new(piece))
+    }
 }
 
 /// Cuts a line into lines that stay within [-180, 180].

@@ -84,7 +84,8 @@ fn known(lower: Option<Scalar>, upper: Option<Scalar>, nulls: Nulls, doubles: bo
     }
 }
 
-fn scalar(value: &Value) -> Option<Scalar> {
+/// A bound as values of its column are compared; NaN bounds nothing.
+pub(crate) fn scalar(value: &Value) -> Option<Scalar> {
     Some(match value {
         Value::Boolean(value) => Scalar::Boolean(*value),
         Value::Int(value) => Scalar::Long(i64::from(*value)),

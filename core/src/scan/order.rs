@@ -10,8 +10,8 @@ use arrow_array::RecordBatch;
 use crate::Result;
 use crate::iceberg::manifest::DataFile;
 use crate::iceberg::metadata::Schema;
-use crate::iceberg::value::Value;
 use crate::plan::FileScanTask;
+use crate::plan::facts::scalar;
 use crate::property::{Property, Scalar};
 use crate::query::SortKey;
 use crate::stac::schema as stac_schema;
@@ -115,15 +115,16 @@ impl Order {
     /// Those of [`Property::values`].
     pub(crate) fn keys(&self, batch: &RecordBatch) -> Result<Vec<Key>> {
         let values = self.keys.iter().map(|key| key.property.values(batch)).collect::<Result<Vec<_>>>()?;
-        for (key, values) in self.keys.iter().zip(&values).filter(|(key, _)| key.property.column().is_none()) {
-            if (0..batch.num_rows()).any(|row| values.scalar(row).is_some()) {
-                key.seen.store(true, Relaxed);
-            }
-        }
         let directions = self.keys.iter().enumerate().filter(|(_, key)| key.descending);
         let descending = directions.fold(0, |bits, (at, _)| bits | 1 << at);
         let key = |row| Key { values: values.iter().map(|values| values.scalar(row)).collect(), descending };
-        Ok((0..batch.num_rows()).map(key).collect())
+        let keys: Vec<Key> = (0..batch.num_rows()).map(key).collect();
+        for (at, key) in self.keys.iter().enumerate().filter(|(_, key)| key.property.column().is_none()) {
+            if keys.iter().any(|row| row.values.get(at).is_some_and(Option::is_some)) {
+                key.seen.store(true, Relaxed);
+            }
+        }
+        Ok(keys)
     }
 
     /// The positions of these files, those that can hold the first rows first, else in the order in which they are.
@@ -163,18 +164,4 @@ impl Order {
         let bound = if first.descending { &metrics.upper } else { &metrics.lower };
         bound.as_ref().and_then(scalar).map_or(Reach::Unknown, |bound| Reach::From(Some(bound)))
     }
-}
-
-/// A bound as values of its column are compared.
-fn scalar(bound: &Value) -> Option<Scalar> {
-    Some(match bound {
-        Value::Boolean(value) => Scalar::Boolean(*value),
-        Value::Int(value) => Scalar::Long(i64::from(*value)),
-        Value::Long(value) => Scalar::Long(*value),
-        Value::Float(value) => Scalar::Double(f64::from(*value)),
-        Value::Double(value) => Scalar::Double(*value),
-        Value::Timestamp(micros) | Value::Timestamptz(micros) => Scalar::Instant(*micros),
-        Value::String(text) => Scalar::Text(text.as_str().into()),
-        _ => return None,
-    })
 }
