@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use operations::{
-    Check, Compact, Delete, Delta, Expire, Gc, Index, IndexAction, Lock, LockAction, Relocate, Repair, SortArgument,
-    age,
+    Check, Compact, Delete, Delta, Expire, Gc, Index, IndexAction, Lock, LockAction, Optimize, Relocate, Repair,
+    SortArgument, age,
 };
 pub(crate) use sharing::{Publish, Serve};
 
@@ -70,6 +70,8 @@ pub(crate) enum Command {
     Publish(Publish),
     /// Merge the small data files of each partition.
     Compact(Compact),
+    /// Write the manifests anew: few, sorted by cell, and small to read.
+    Optimize(Optimize),
     /// Delete items.
     Delete(Delete),
     /// List the objects of an inventory that a catalog does not hold yet.

@@ -20,7 +20,7 @@ use crate::trial;
 use attempt::Attempt;
 use target::Target;
 
-pub use crate::snapshot::{Change, FieldMetrics, Mode, NewDataFile, Stamp};
+pub use crate::snapshot::{Change, Mode, NewDataFile, Stamp};
 pub(crate) use doubt::{is_final, pause, read_back, state_unknown};
 pub(crate) use init::adopt;
 pub use init::init;

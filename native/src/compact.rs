@@ -19,6 +19,7 @@ use crate::commit::{Change, Mode, NewDataFile, commit_revised};
 use crate::driver::Driver;
 use crate::index::{CarryOn, PLANS, carried_on};
 use crate::ingest::check_writable;
+use crate::optimize::optimize_if_worthwhile;
 use crate::read::open;
 use crate::rows::Numbers;
 use crate::rows::live::{LiveFile, current_files, scan_file};
@@ -113,7 +114,7 @@ pub struct CompactReport {
     pub warnings: Vec<String>,
 }
 
-/// Merges small data files, a batch of partitions a commit.
+/// Merges small data files, a batch of partitions a commit, and then the manifests if they are many.
 ///
 /// Within a partition the newest version of an item stays: by `updated`, then by the snapshot it came with. Files of
 /// the Python program come out in this program's layout, their items as they are.
@@ -145,7 +146,10 @@ pub async fn compact(stores: &Stores, options: &CompactOptions) -> Result<Compac
             // Another writer took a file that was to be merged: look at what it left.
             Err(error) if error.kind() == ErrorKind::Conflict && round < PLANS => {}
             Err(error) => return Err(error),
-            Ok(()) => return Ok(report),
+            Ok(()) => {
+                report.snapshots += u64::from(optimize_if_worthwhile(stores, &options.catalog).await?);
+                return Ok(report);
+            }
         }
     }
     Err(Error::new(ErrorKind::Conflict, format!("other writers were faster {PLANS} times")))

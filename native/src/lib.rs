@@ -1,5 +1,6 @@
 //! What a native host adds to the core: reads over object stores, and every effect of writing.
 
+mod avro;
 pub mod catalog_db;
 pub mod check;
 pub mod commit;
@@ -17,6 +18,7 @@ pub mod index;
 pub mod ingest;
 pub mod lock;
 mod objects;
+pub mod optimize;
 pub mod publish;
 pub mod read;
 mod record;

@@ -4,7 +4,6 @@
 //! [`Object`]s. Visible state changes in [`crate::commit`] only.
 
 mod change;
-mod container;
 mod manifests;
 mod metrics;
 mod removal;
@@ -24,8 +23,10 @@ use manifests::{ManifestContext, NewManifest};
 use summary::Totals;
 use table::{metadata_folder, metadata_location, serialize};
 
-pub use change::{Change, FieldMetrics, Mode, NewDataFile, Object, Stamp};
+pub use change::{Change, Mode, NewDataFile, Object, Stamp};
+pub(crate) use manifests::fewest_manifests;
 pub use removal::Removal;
+pub(crate) use table::missing_metrics_modes;
 
 /// Metadata of a new, empty table.
 ///

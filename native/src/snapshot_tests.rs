@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use earthcatalog_core::catalog::TimeBin;
 use earthcatalog_core::iceberg::metadata::{PrimitiveType, Type};
+use earthcatalog_core::iceberg::value::Value;
 use earthcatalog_core::stac::schema::initial_fields;
+use earthcatalog_core::write::metrics::Metrics;
 use earthcatalog_core::write::partition::PartitionKey;
 use iceberg::spec::{Manifest, ManifestContentType, ManifestStatus, Operation, Transform};
 
@@ -26,39 +28,20 @@ fn new_base() -> Base {
 }
 
 fn file(cell: &str, year: Option<i32>, number: usize) -> NewDataFile {
-    let bound = |value: i64| Some(value.to_le_bytes().to_vec());
-    let text = |value: &str| Some(value.as_bytes().to_vec());
-    let mut metrics = BTreeMap::from([
-        (
-            1,
-            FieldMetrics {
-                value_count: Some(3),
-                lower: text("a first id of many"),
-                upper: text("b last id of them all"),
-                ..Default::default()
-            },
-        ),
-        (2, FieldMetrics { value_count: Some(3), lower: text(cell), upper: text(cell), ..Default::default() }),
-        (
-            4,
-            FieldMetrics {
-                value_count: Some(3),
-                null_count: Some(1),
-                lower: bound(1),
-                upper: bound(2),
-                nan_count: None,
-            },
-        ),
-    ]);
-    let geometry = FieldMetrics { value_count: Some(3), null_count: Some(1), lower: text("x"), ..Default::default() };
-    metrics.insert(3, geometry);
+    let time = Value::Timestamptz;
+    let text = |value: &str| Value::String(value.into());
+    let metrics = Metrics {
+        null_value_counts: BTreeMap::from([(3, 1), (4, 1), (13, 3)]),
+        nan_value_counts: BTreeMap::new(),
+        lower_bounds: BTreeMap::from([(1, text("a first id of many")), (2, text(cell)), (3, text("x")), (4, time(1))]),
+        upper_bounds: BTreeMap::from([(1, text("b last id of them all")), (2, text(cell)), (4, time(2))]),
+    };
     NewDataFile {
         location: format!("s3://bucket/catalog/warehouse/{cell}/{number}.parquet"),
         partition: PartitionKey { cell: cell.into(), time_bin: TimeBin::Year, bin: year },
         record_count: 3,
         file_size_bytes: 100,
         metrics,
-        split_offsets: vec![4],
     }
 }
 
@@ -159,14 +142,14 @@ async fn an_append_keeps_what_was_there_and_sums_it_up() {
 #[tokio::test]
 async fn a_manifest_is_sorted_compressed_and_says_what_it_spans() {
     let base = new_base();
-    let files = (0..4500).map(|number| file(&format!("{:03}", (number * 7) % 1000), Some(50), number)).collect();
+    let files = (0..9000).map(|number| file(&format!("{:03}", (number * 7) % 1000), Some(50), number)).collect();
     let (base, objects) = apply(&base, &change(files), stamp(1), &HashMap::new()).await;
     assert_eq!(base.manifests.len(), 3);
     let mut last = Vec::new();
     for manifest in &base.manifests {
         let bytes = &objects[&manifest.manifest_path];
         assert_eq!(manifest.manifest_length, i64::try_from(bytes.len()).unwrap());
-        assert!(bytes.len() < 1500 * 100, "{} bytes", bytes.len());
+        assert!(bytes.len() < 3000 * 40, "{} bytes", bytes.len());
         assert_eq!((manifest.content, manifest.sequence_number), (ManifestContentType::Data, 1));
         let cell = &manifest.partitions.as_ref().unwrap()[0];
         let (lower, upper) =
@@ -174,7 +157,7 @@ async fn a_manifest_is_sorted_compressed_and_says_what_it_spans() {
         assert!(last <= lower && lower <= upper);
         last = upper;
         let entries = Manifest::parse_avro(bytes).unwrap();
-        assert_eq!(entries.entries().len(), 1500);
+        assert_eq!(entries.entries().len(), 3000);
         let cells: Vec<_> =
             entries.entries().iter().map(|entry| format!("{:?}", entry.data_file.partition())).collect();
         assert!(cells.is_sorted());
@@ -191,7 +174,44 @@ async fn metrics_follow_the_tables_properties() {
     assert_eq!(file.null_value_counts()[&4], 1);
     assert_eq!(file.null_value_counts().get(&3), Some(&1));
     assert!(!file.lower_bounds().contains_key(&3), "a geometry has no order");
-    assert!(!file.value_counts().contains_key(&2), "a cell is the partition's value already");
+    assert!(!file.lower_bounds().contains_key(&2), "a cell is the partition's value already");
+    assert_eq!(file.value_counts(), &HashMap::from([(13, 3)]), "rows are counted once, unless all are null");
+    assert_eq!(file.lower_bounds()[&4].to_bytes().unwrap().as_slice(), [0; 8], "times are rounded");
+}
+
+#[tokio::test]
+async fn clustered_manifests_hold_the_same_entries_in_order() {
+    let mut state = (new_base(), HashMap::new());
+    for number in 0..3_u64 {
+        let cells = ["c", "a", "b"].map(|cell| file(cell, Some(50), usize::try_from(number).unwrap()));
+        state = apply(&state.0, &change(cells.into()), stamp(number), &state.1).await;
+    }
+    let (before, objects) = state;
+    let cluster = Change { mode: Mode::Cluster, ..change(Vec::new()) };
+    let (base, objects) = apply(&before, &cluster, stamp(9), &objects).await;
+    assert_eq!((before.manifests.len(), base.manifests.len()), (3, 1));
+    assert_eq!(live_files(&base, &objects), live_files(&before, &objects));
+    let listed = &base.manifests[0];
+    assert_eq!(
+        (listed.added_files_count, listed.existing_files_count, listed.deleted_files_count),
+        (Some(0), Some(9), Some(0))
+    );
+    assert_eq!((listed.sequence_number, listed.min_sequence_number), (4, 1));
+    let manifest = Manifest::parse_avro(&objects[&listed.manifest_path]).unwrap();
+    // Who asks what a snapshot added is not told of files that were there before.
+    assert!(manifest.entries().iter().all(|entry| entry.status == ManifestStatus::Existing));
+    let came = |entry: &std::sync::Arc<iceberg::spec::ManifestEntry>| (entry.snapshot_id, entry.sequence_number);
+    let came: BTreeSet<_> = manifest.entries().iter().map(came).collect();
+    assert_eq!(
+        came,
+        (0..3).map(|number| (Some(stamp(number).snapshot_id), Some(i64::try_from(number).unwrap() + 1))).collect()
+    );
+    let cells: Vec<_> = manifest.entries().iter().map(|entry| format!("{:?}", entry.data_file.partition())).collect();
+    assert!(cells.is_sorted());
+    let (last, first) = (before.metadata.current_snapshot().unwrap(), base.metadata.current_snapshot().unwrap());
+    assert_eq!(first.summary().operation, Operation::Replace);
+    let total = |snapshot: &Snapshot| snapshot.summary().additional_properties["total-records"].clone();
+    assert_eq!(total(first), total(last));
 }
 
 #[tokio::test]

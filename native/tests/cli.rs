@@ -10,9 +10,9 @@ use std::process::{Command, Output, Stdio};
 use serde_json::{Value, json};
 
 /// All commands.
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "init", "ingest", "search", "compact", "delete", "delta", "expire", "gc", "index", "lock", "check", "relocate",
-    "repair", "files", "stats", "info", "cells", "sample", "serve", "publish",
+    "repair", "files", "stats", "info", "cells", "sample", "serve", "publish", "optimize",
 ];
 
 /// A folder of its own for each test, with the command to run in it.

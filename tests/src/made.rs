@@ -11,6 +11,7 @@ use earthcatalog_core::grid::Grid;
 use earthcatalog_core::iceberg::manifest::{ColumnMetrics, DataFile, FieldSummary, ManifestContent, ManifestFile};
 use earthcatalog_core::iceberg::metadata::{Field as TableField, Schema, TableMetadata};
 use earthcatalog_core::iceberg::value::Value as Bound;
+use earthcatalog_core::machine::drive;
 use earthcatalog_core::plan::file_evaluator::file_might_match;
 use earthcatalog_core::plan::manifest_evaluator::manifest_might_match;
 use earthcatalog_core::plan::{Criteria, FileScanTask, sort_tasks};
@@ -18,13 +19,14 @@ use earthcatalog_core::query::Query;
 use earthcatalog_core::scan::{Output, ScanContext};
 use earthcatalog_core::search::Search;
 use earthcatalog_core::stac::{ValidItem, encode, schema};
+use earthcatalog_core::write::bounds::rounded;
 use earthcatalog_core::write::columns::ObservedProperties;
 use earthcatalog_core::write::data_file::{WrittenFile, write_data_file};
 use earthcatalog_core::write::partition::PartitionKey;
 use earthcatalog_core::{Error, Location, Request, Result, Span};
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use serde_json::json;
+use serde_json::{Value as Item, json};
 
 /// How the Parquet files of a table are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +98,7 @@ impl Made {
                 Style::Plain => parquet(&without_field_ids(&rows), plain()),
             };
             let path = format!("mem://table/{}", key.data_file_key("0"));
-            let file = data_file(&path, &key, &written, bytes.len() as u64);
+            let file = data_file(&path, &key, &written, metadata.schema(), bytes.len() as u64);
             objects.insert(path, bytes);
             // Neighbours share a manifest, so that its summary says something.
             let split = time_bin.ordinal(SPLIT_US).unwrap();
@@ -143,6 +145,18 @@ impl Made {
         let schema = Arc::new(self.metadata.schema().clone());
         let query = Arc::new(query.clone());
         Search::within(ScanContext::new(query, schema, None, Output::Items).unwrap(), tasks)
+    }
+
+    /// The items that a search over `tasks` finds.
+    ///
+    /// # Panics
+    /// If it fails, or cannot read a geometry.
+    #[expect(clippy::unwrap_used, reason = "a test stops where what it looks at fails")]
+    pub fn found(&self, query: &Query, tasks: Vec<FileScanTask>) -> Vec<Item> {
+        let mut search = self.search(query, tasks);
+        let found = drive(&mut search, |request| self.read(request)).unwrap();
+        assert_eq!(search.summary().unreadable_geometries, 0);
+        found
     }
 
     /// Answers a request.
@@ -207,16 +221,12 @@ fn table_metadata(columns: &[TableField], time_bin: TimeBin) -> TableMetadata {
     TableMetadata::parse(metadata.to_string().as_bytes()).unwrap()
 }
 
-fn data_file(path: &str, key: &PartitionKey, written: &WrittenFile, file_size_bytes: u64) -> DataFile {
+fn data_file(path: &str, key: &PartitionKey, written: &WrittenFile, schema: &Schema, file_size_bytes: u64) -> DataFile {
     let measured = &written.metrics;
-    let metrics = measured.value_counts.keys().map(|id| {
-        let metrics = ColumnMetrics {
-            value_count: measured.value_counts.get(id).copied(),
-            null_count: measured.null_value_counts.get(id).copied(),
-            lower: measured.lower_bounds.get(id).cloned(),
-            upper: measured.upper_bounds.get(id).cloned(),
-        };
-        (*id, metrics)
+    let metrics = schema.leaves().into_iter().map(|(path, leaf)| {
+        let (lower, upper) = rounded(&path, measured.lower_bounds.get(&leaf.id), measured.upper_bounds.get(&leaf.id));
+        let null_count = measured.null_value_counts.get(&leaf.id).copied();
+        (leaf.id, ColumnMetrics { value_count: None, null_count, lower, upper })
     });
     DataFile {
         file_path: path.to_owned(),

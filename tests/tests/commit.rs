@@ -14,6 +14,7 @@ use earthcatalog_core::catalog::properties::GridDefinition;
 use earthcatalog_core::catalog::{Catalog, Open, OpenOptions};
 use earthcatalog_core::iceberg::metadata::{Field, PrimitiveType, Type};
 use earthcatalog_core::search::ListFiles;
+use earthcatalog_core::write::metrics::Metrics;
 use earthcatalog_core::write::partition::PartitionKey;
 use earthcatalog_core::{ErrorKind, Location, Result};
 use futures::future::BoxFuture;
@@ -39,8 +40,7 @@ fn file(catalog: &Catalog, cell: &str, name: &str) -> NewDataFile {
         partition,
         record_count: 2,
         file_size_bytes: 10,
-        metrics: BTreeMap::new(),
-        split_offsets: Vec::new(),
+        metrics: Metrics::default(),
     }
 }
 

@@ -112,8 +112,6 @@ fn a_large_file_has_row_groups_pages_and_a_bloom_filter_to_read_in_part() {
     let sizes: Vec<i64> = metadata.row_groups().iter().map(RowGroupMetaData::compressed_size).collect();
     println!("{} bytes, footer {}, row groups of {sizes:?}", file.bytes.len(), footer_bytes(&file.bytes));
     assert!(metadata.num_row_groups() > 1);
-    assert_eq!(file.split_offsets.len(), metadata.num_row_groups());
-    assert_eq!(file.split_offsets[0], 4);
     let rows: Vec<i64> = metadata.row_groups().iter().map(RowGroupMetaData::num_rows).collect();
     assert!(rows.iter().max().unwrap() - rows.iter().min().unwrap() < 10, "{rows:?}");
     let offsets = metadata.offset_index().unwrap();
@@ -180,13 +178,10 @@ fn metrics_hold_for_every_row_and_are_tight() {
         let Some(column) = column else {
             // Not in the file: null in every row, which is said of the columns that decide a search.
             let said = schema::FILTER_COLUMNS.contains(&path.as_str()).then_some(&300);
-            assert_eq!(metrics.value_counts.get(&leaf.id), said, "{path}");
             assert_eq!(metrics.null_value_counts.get(&leaf.id), said, "{path}");
             continue;
         };
-        assert_eq!(metrics.value_counts[&leaf.id], 300);
         assert_eq!(metrics.null_value_counts[&leaf.id], column.logical_null_count() as u64, "{path}");
-        assert!(metrics.column_sizes[&leaf.id] > 0);
         let bounded = !schema::UNBOUNDED_COLUMNS.contains(&path.as_str());
         assert_eq!(metrics.lower_bounds.contains_key(&leaf.id), bounded, "{path}");
     }

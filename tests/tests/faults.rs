@@ -5,7 +5,6 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of a test fail by panicking")]
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,6 +14,7 @@ use earthcatalog::read::{list_files, open};
 use earthcatalog::store::{Protocol, Stores};
 use earthcatalog_core::catalog::TimeBin;
 use earthcatalog_core::catalog::properties::GridDefinition;
+use earthcatalog_core::write::metrics::Metrics;
 use earthcatalog_core::write::partition::PartitionKey;
 use earthcatalog_core::{ErrorKind, Location};
 use earthcatalog_tests::sim::{Command, Defect, Fault, FaultStore, Faults, History, Setting, SimHost, World};
@@ -48,7 +48,7 @@ fn five() -> Vec<Vec<Command>> {
         vec![Command::ingest(&["n1", "n2"], 2), Command::RebuildIndex],
         vec![Command::ingest(&["n2", "nn", "c"], 4)],
         vec![Command::Compact, Command::Expire, Command::Gc],
-        vec![delete(), Command::Gc],
+        vec![delete(), Command::Optimize, Command::Gc],
     ]
 }
 
@@ -88,7 +88,8 @@ fn sweep(name: &str, writers: &[Vec<Command>], setting: &Setting, step: u64) -> 
 #[test]
 fn one_writer_survives_a_fault_at_any_operation() {
     let mut injected = 0;
-    let commands = [ingest(), Command::Compact, delete(), Command::Expire, Command::Gc, Command::RebuildIndex];
+    let commands =
+        [ingest(), Command::Compact, delete(), Command::Expire, Command::Gc, Command::RebuildIndex, Command::Optimize];
     for command in commands {
         let name = format!("{command:?}");
         injected += sweep(&name, &one(command.clone()), &Setting::new(1), 8);
@@ -172,8 +173,7 @@ fn is_false(protocol: Protocol, faults: Faults) -> bool {
             partition,
             record_count: 1,
             file_size_bytes: 10,
-            metrics: BTreeMap::new(),
-            split_offsets: Vec::new(),
+            metrics: Metrics::default(),
         };
         let ours = stores(3);
         ours.mount("memory://bucket", Arc::new(store.writer(3, Defect::None).0));

@@ -22,12 +22,13 @@ fn writers(chance: &mut Chance) -> Vec<Vec<Command>> {
 }
 
 fn command(writer: u64, chance: &mut Chance) -> Command {
-    match chance.below(10) {
+    match chance.below(11) {
         0 | 1 => Command::Compact,
         2 => Command::Delete(vec![format!("d{}", 1 + chance.below(2))]),
         3 => Command::Gc,
         4 => Command::Expire,
         5 => Command::RebuildIndex,
+        6 => Command::Optimize,
         _ => {
             // Ids of its own, ids of all writers, and ids that are there.
             let month = |chance: &mut Chance| u32::try_from(1 + chance.below(9)).unwrap();

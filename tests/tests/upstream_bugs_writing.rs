@@ -284,7 +284,7 @@ fn e5_manifests_take_little_for_each_data_file() {
     assert!(files > 100, "{files} cells");
     let manifests: usize =
         place.keys().iter().filter(|key| key.ends_with("-m0.avro")).map(|key| place.read(key).len()).sum();
-    assert!(manifests / files < 300, "{} bytes a file", manifests / files);
+    assert!(manifests / files < 75, "{} bytes a file", manifests / files);
 }
 
 #[test]

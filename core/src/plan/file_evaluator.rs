@@ -134,16 +134,19 @@ fn area(columns: &PlanColumns, file: &DataFile) -> Option<Rect<f64>> {
     if [west, south, east, north].into_iter().any(|id| nulls(id) != Some(unplaced)) {
         return None;
     }
-    box_around([lower(west)?, lower(south)?, upper(east)?, upper(north)?], [upper(west)?, lower(east)?])
+    box_around([lower(west)?, lower(south)?, upper(east)?, upper(north)?], [upper(west), lower(east)])
 }
 
 /// The box around footprints whose least and greatest edges are known.
 ///
-/// The boxes of `geometry_bbox` never cross the antimeridian; edges that break this are not ours, and no box.
+/// The boxes of `geometry_bbox` never cross the antimeridian; edges that are known to break this are not ours, and no
+/// box.
 pub(super) fn box_around(
     [west, south, east, north]: [f64; 4],
-    [easternmost_west, westernmost_east]: [f64; 2],
+    [easternmost_west, westernmost_east]: [Option<f64>; 2],
 ) -> Option<Rect<f64>> {
-    let sound = west <= westernmost_east && easternmost_west <= east && south <= north;
+    let sound = westernmost_east.is_none_or(|east| west <= east)
+        && easternmost_west.is_none_or(|west| west <= east)
+        && south <= north;
     sound.then(|| Rect::new(coord! { x: west, y: south }, coord! { x: east, y: north }))
 }

@@ -183,7 +183,7 @@ fn area(sides: [Option<LeafBounds>; 4]) -> Option<geo::Rect<f64>> {
     let edges = |side: Option<LeafBounds>| side.and_then(|side| degrees(&side.lower).zip(degrees(&side.upper)));
     let [west, south, east, north] = sides.map(edges);
     let (west, south, east, north) = (west?, south?, east?, north?);
-    box_around([west.0, south.0, east.1, north.1], [west.1, east.0])
+    box_around([west.0, south.0, east.1, north.1], [Some(west.1), Some(east.0)])
 }
 
 fn chunk_bounds(row_group: &RowGroupMetaData, leaf: usize) -> Option<LeafBounds> {

@@ -11,7 +11,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{KeyValue, ParquetMetaData};
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{BloomFilterPosition, EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
@@ -50,10 +50,8 @@ pub struct WrittenFile {
     pub bytes: Bytes,
     /// Its rows.
     pub record_count: u64,
-    /// Sizes, counts and bounds by field id.
+    /// Counts and bounds by field id.
     pub metrics: Metrics,
-    /// Where its row groups start, in bytes.
-    pub split_offsets: Vec<i64>,
 }
 
 /// Writes rows of one partition, in the order given.
@@ -67,21 +65,12 @@ pub struct WrittenFile {
 pub fn write_data_file(rows: &RecordBatch, schema: &Schema, partition: &PartitionKey) -> Result<WrittenFile> {
     check_partition(rows, partition)?;
     let rows = without_empty_columns(rows)?;
-    let (bytes, file) = parquet_file(&rows).map_err(|error| match error {
+    let bytes = parquet_file(&rows).map_err(|error| match error {
         ParquetError::External(source) => Error::internal("data file cannot be written").caused_by(source),
         other => Error::internal("data file cannot be written").caused_by(other),
     })?;
-    let metrics = metrics::measure(&rows, schema, &file)?;
-    let split_offsets = file.row_groups().iter().filter_map(|group| group.columns().first()).map(|column| {
-        let data = column.data_page_offset();
-        column.dictionary_page_offset().map_or(data, |dictionary| dictionary.min(data))
-    });
-    Ok(WrittenFile {
-        record_count: rows.num_rows() as u64,
-        metrics,
-        split_offsets: split_offsets.collect(),
-        bytes: bytes.into(),
-    })
+    let metrics = metrics::measure(&rows, schema)?;
+    Ok(WrittenFile { record_count: rows.num_rows() as u64, metrics, bytes: bytes.into() })
 }
 
 /// One partition per data file: what the manifest says of the file must hold for each row.
@@ -115,7 +104,7 @@ fn without_empty_columns(rows: &RecordBatch) -> Result<RecordBatch> {
         .map_err(|error| Error::internal("rows without their empty columns").caused_by(error))
 }
 
-fn parquet_file(rows: &RecordBatch) -> Result<(Vec<u8>, ParquetMetaData), ParquetError> {
+fn parquet_file(rows: &RecordBatch) -> Result<Vec<u8>, ParquetError> {
     let group_rows = row_group_rows(rows);
     let geo = geo_metadata(rows).map_err(|error| ParquetError::External(Box::new(error)))?;
     let properties = writer_properties(rows, group_rows, geo)?.build();
@@ -127,8 +116,8 @@ fn parquet_file(rows: &RecordBatch) -> Result<(Vec<u8>, ParquetMetaData), Parque
         writer.write(&rows.slice(start, group_rows.min(rows.num_rows() - start)))?;
         writer.flush()?;
     }
-    let file = writer.close()?;
-    Ok((bytes, file))
+    writer.close()?;
+    Ok(bytes)
 }
 
 /// As many rows as make a row group, of equal size throughout the file so that none is tiny.

@@ -1,4 +1,4 @@
-//! What a manifest says of a data file's columns: sizes, counts and bounds.
+//! What a manifest says of a data file's columns: counts and bounds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,12 +7,12 @@ use arrow_array::types::{
     ArrowPrimitiveType, Date32Type, Float32Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType,
 };
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
+use crate::Result;
 use crate::iceberg::metadata::{Field, PrimitiveType, Schema, Type};
 use crate::iceberg::value::Value;
 use crate::stac::{patch, schema};
-use crate::{Error, Result};
+use crate::write::bounds::{lower_text, upper_text};
 
 /// Characters of a text that a bound keeps: `truncate(16)`, Iceberg's default of `write.metadata.metrics.default`.
 const BOUND_CHARACTERS: usize = 16;
@@ -20,10 +20,6 @@ const BOUND_CHARACTERS: usize = 16;
 /// The metrics of a data file by field id (Iceberg, Manifests, `data_file`).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metrics {
-    /// Bytes in the file.
-    pub column_sizes: BTreeMap<i32, u64>,
-    /// Values, nulls included.
-    pub value_counts: BTreeMap<i32, u64>,
     /// Nulls.
     pub null_value_counts: BTreeMap<i32, u64>,
     /// NaN, of the float columns.
@@ -42,9 +38,9 @@ pub struct Metrics {
 ///
 /// # Errors
 /// [`crate::ErrorKind::Corrupt`] for a `json_patch` that is none.
-pub fn measure(rows: &RecordBatch, schema: &Schema, file: &ParquetMetaData) -> Result<Metrics> {
+pub fn measure(rows: &RecordBatch, schema: &Schema) -> Result<Metrics> {
     let incomplete = incomplete_columns(rows)?;
-    let mut metrics = Metrics { column_sizes: column_sizes(file)?, ..Metrics::default() };
+    let mut metrics = Metrics::default();
     for field in &schema.fields {
         if let Some(column) = rows.column_by_name(&field.name) {
             let bounded = !schema::UNBOUNDED_COLUMNS.contains(&field.name.as_str());
@@ -55,23 +51,10 @@ pub fn measure(rows: &RecordBatch, schema: &Schema, file: &ParquetMetaData) -> R
         } else if schema::FILTER_COLUMNS.contains(&field.name.as_str()) && !incomplete.contains(&field.name) {
             // Left out of the file as it is null throughout. Said here, a search by time needs not open the file to
             // see that its items have no `start_datetime`.
-            metrics.value_counts.insert(field.id, rows.num_rows() as u64);
             metrics.null_value_counts.insert(field.id, rows.num_rows() as u64);
         }
     }
     Ok(metrics)
-}
-
-fn column_sizes(file: &ParquetMetaData) -> Result<BTreeMap<i32, u64>> {
-    let mut sizes = BTreeMap::new();
-    for column in file.row_groups().iter().flat_map(RowGroupMetaData::columns) {
-        let leaf = column.column_descr().self_type().get_basic_info();
-        if leaf.has_id() {
-            let size = u64::try_from(column.compressed_size()).map_err(|_| Error::internal("negative column size"))?;
-            *sizes.entry(leaf.id()).or_default() += size;
-        }
-    }
-    Ok(sizes)
 }
 
 /// The columns that are null in a row whose item has a value for them.
@@ -111,7 +94,6 @@ impl Metrics {
     }
 
     fn add_leaf(&mut self, id: i32, kind: &PrimitiveType, column: &ArrayRef, bounded: bool) {
-        self.value_counts.insert(id, column.len() as u64);
         self.null_value_counts.insert(id, column.null_count() as u64);
         if matches!(kind, PrimitiveType::Float | PrimitiveType::Double) {
             self.nan_value_counts.insert(id, nan_count(column));
@@ -148,8 +130,8 @@ fn bounds(kind: &PrimitiveType, column: &ArrayRef) -> (Option<Value>, Option<Val
         }
         PrimitiveType::String => {
             let values = || column.as_string_opt::<i32>().into_iter().flatten().flatten();
-            let lower = values().min().map(|text| Value::String(text.chars().take(BOUND_CHARACTERS).collect()));
-            (lower, values().max().and_then(upper_text).map(Value::String))
+            let lower = values().min().map(|text| Value::String(lower_text(text, BOUND_CHARACTERS)));
+            (lower, values().max().and_then(|text| upper_text(text, BOUND_CHARACTERS)).map(Value::String))
         }
         _ => (None, None),
     }
@@ -169,40 +151,11 @@ fn least_and_greatest<T: ArrowPrimitiveType>(
     (values().min_by(compare).map(value), values().max_by(compare).map(value))
 }
 
-/// The least text of at most 16 characters that is not less than `text` and everything it begins (Iceberg, Manifests:
-/// upper bounds); `None` if there is none.
-fn upper_text(text: &str) -> Option<String> {
-    let mut prefix: Vec<char> = text.chars().take(BOUND_CHARACTERS + 1).collect();
-    if prefix.len() <= BOUND_CHARACTERS {
-        return Some(text.to_owned());
-    }
-    prefix.truncate(BOUND_CHARACTERS);
-    while let Some(last) = prefix.pop() {
-        // The code points between are surrogates, which are no characters.
-        let next = if last == '\u{D7FF}' { Some('\u{E000}') } else { char::from_u32(u32::from(last) + 1) };
-        if let Some(next) = next {
-            prefix.push(next);
-            return Some(prefix.into_iter().collect());
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use arrow_array::{Float64Array, StringArray};
     use std::sync::Arc;
-
-    #[test]
-    fn upper_bounds_of_cut_texts_are_rounded_up() {
-        assert_eq!(upper_text("short"), Some("short".into()));
-        assert_eq!(upper_text("0123456789abcdef"), Some("0123456789abcdef".into()));
-        assert_eq!(upper_text("0123456789abcdef0"), Some("0123456789abcdeg".into()));
-        assert_eq!(upper_text(&"\u{10FFFF}".repeat(17)), None);
-        assert_eq!(upper_text(&format!("a{}", "\u{10FFFF}".repeat(17))), Some("b".into()));
-        assert_eq!(upper_text(&"\u{D7FF}".repeat(17)), Some(format!("{}\u{E000}", "\u{D7FF}".repeat(15))));
-    }
 
     #[test]
     fn nan_and_null_are_counted_and_bound_nothing() {

@@ -1,9 +1,10 @@
 //! The pure half of writing.
 //!
 //! Items become rows ([`crate::stac::encode_items`]), rows of one partition become a data file ([`data_file`]) with
-//! the metrics that its manifest entry carries ([`metrics`]). Which properties get a column of their own is decided by
+//! the metrics that its manifest entry carries ([`metrics`], [`bounds`]). Which properties get a column of their own is decided by
 //! [`columns`], where a row belongs by [`partition`].
 
+pub mod bounds;
 pub mod columns;
 pub mod compaction;
 pub mod data_file;

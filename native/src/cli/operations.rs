@@ -91,6 +91,23 @@ pub(crate) struct Delta {
     pub(crate) since: Option<String>,
 }
 
+/// Arguments of `optimize`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Data files stay as they are; `compact` merges them, and does this too where there are many manifests.
+A table of another writer is told to keep no bounds of columns by which no query is pruned.
+
+Examples:
+  earthcatalog optimize catalog --dry-run
+  earthcatalog optimize s3://bucket/catalog --json")]
+pub(crate) struct Optimize {
+    /// The catalog whose manifests are written anew.
+    pub(crate) catalog: String,
+    /// Count, change nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
 /// Arguments of `expire`.
 #[derive(Args, Debug)]
 #[command(after_help = "\

@@ -16,6 +16,7 @@ mod ingest;
 mod init;
 mod lock;
 mod locked;
+mod optimize;
 mod output;
 mod plan;
 mod publish;
@@ -53,6 +54,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Check(arguments) => check::run(arguments, &common).await,
         Command::Repair(arguments) => repair::run(arguments, &common).await,
         Command::Compact(arguments) => compact::run(arguments, &common).await,
+        Command::Optimize(arguments) => optimize::run(arguments, &common).await,
         Command::Delete(arguments) => delete::run(arguments, &common).await,
         Command::Delta(arguments) => delta::run(arguments, &common).await,
         Command::Expire(arguments) => expire::run(arguments, &common).await,

@@ -2,14 +2,15 @@
 //! metadata and manifests are written once more, with locations at that address. Data files are not copied.
 
 use apache_avro::types::Value as Avro;
-use apache_avro::{Codec, DeflateSettings, Reader, Writer};
 use bytes::Bytes;
 use earthcatalog_core::catalog::Catalog;
+use earthcatalog_core::error::ResultExt as _;
 use earthcatalog_core::location::Rebase;
 use earthcatalog_core::{Error, Location, Result};
 use serde_json::{Value, json};
 
 use super::{Document, absolute, corrupt};
+use crate::avro::rewritten;
 use crate::objects;
 use crate::store::Stores;
 
@@ -105,29 +106,31 @@ impl Copy<'_> {
     async fn manifest_list(&mut self, stored: &str) -> Result<String> {
         let (location, bytes) = self.read(stored).await?;
         let mut copies = Vec::new();
-        for path in texts(&bytes, &location, MANIFEST_PATH)? {
+        for path in texts(&bytes, MANIFEST_PATH).context("location", &location)? {
             copies.push(self.manifest(&path).await?);
         }
         // A list names each manifest's path and then its length.
         let (mut paths, mut lengths) = (copies.iter().map(|copy| &copy.0), copies.iter().map(|copy| copy.1));
-        let list = rewritten(&bytes, &location, &mut |name, value| {
+        let list = rewritten(&bytes, &mut |name, value| {
             match (name, value) {
                 (MANIFEST_PATH, Avro::String(path)) => path.clone_from(paths.next().unwrap_or(&String::new())),
                 (MANIFEST_LENGTH, Avro::Long(length)) => *length = lengths.next().unwrap_or_default(),
                 _ => {}
             }
             Ok(())
-        })?;
+        })
+        .context("location", &location)?;
         Ok(self.place(location.name(), list))
     }
 
     /// Copies a manifest; its location for readers, and its length.
     async fn manifest(&mut self, stored: &str) -> Result<(String, i64)> {
         let (location, bytes) = self.read(stored).await?;
-        let copy = rewritten(&bytes, &location, &mut |name, value| match (name, value) {
+        let copy = rewritten(&bytes, &mut |name, value| match (name, value) {
             (FILE_PATH, Avro::String(path)) => self.rebase.apply(path).map(|moved| *path = moved.to_string()),
             _ => Ok(()),
-        })?;
+        })
+        .context("location", &location)?;
         let length = i64::try_from(copy.len()).map_err(|_| Error::internal("manifest is too long"))?;
         Ok((self.place(location.name(), copy), length))
     }
@@ -140,44 +143,13 @@ impl Copy<'_> {
 }
 
 /// The values of a text field of all records.
-fn texts(container: &[u8], location: &Location, field: &str) -> Result<Vec<String>> {
+fn texts(container: &[u8], field: &str) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    rewritten(container, location, &mut |name, value| {
+    rewritten(container, &mut |name, value| {
         if let (true, Avro::String(text)) = (name == field, value) {
             found.push(text.clone());
         }
         Ok(())
     })?;
     Ok(found)
-}
-
-/// An Avro object container with every field of its records as `change` leaves it; schema and header stay.
-fn rewritten(
-    container: &[u8],
-    location: &Location,
-    change: &mut dyn FnMut(&str, &mut Avro) -> Result<()>,
-) -> Result<Bytes> {
-    let broken = |error| corrupt("manifest cannot be read", location, error);
-    let reader = Reader::new(container).map_err(broken)?;
-    let schema = reader.writer_schema().clone();
-    let mut writer = Writer::with_codec(&schema, Vec::new(), Codec::Deflate(DeflateSettings::default()));
-    for (key, value) in reader.user_metadata() {
-        writer.add_user_metadata(key.clone(), value).map_err(broken)?;
-    }
-    for record in reader {
-        let mut record = record.map_err(broken)?;
-        change_fields(&mut record, change)?;
-        writer.append(record).map_err(broken)?;
-    }
-    Ok(writer.into_inner().map_err(broken)?.into())
-}
-
-fn change_fields(value: &mut Avro, change: &mut dyn FnMut(&str, &mut Avro) -> Result<()>) -> Result<()> {
-    if let Avro::Record(fields) = value {
-        for (name, field) in fields {
-            change(name, field)?;
-            change_fields(field, change)?;
-        }
-    }
-    Ok(())
 }

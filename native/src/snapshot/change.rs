@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use earthcatalog_core::iceberg::metadata::Field;
 use earthcatalog_core::write::data_file::WrittenFile;
+use earthcatalog_core::write::metrics::Metrics;
 use earthcatalog_core::write::partition::PartitionKey;
 use earthcatalog_core::{Error, Result};
 use uuid::Uuid;
@@ -23,6 +24,8 @@ pub enum Mode {
     Overwrite(BTreeSet<String>),
     /// All go; only the new ones are live afterwards.
     Replace,
+    /// They stay, and the manifests that name them are written anew: sorted by cell, few, and small.
+    Cluster,
 }
 
 impl Mode {
@@ -31,7 +34,7 @@ impl Mode {
     pub fn named_files(&self) -> Option<&BTreeSet<String>> {
         match self {
             Self::Rewrite(files) | Self::Overwrite(files) => Some(files),
-            Self::Append | Self::Replace => None,
+            Self::Append | Self::Replace | Self::Cluster => None,
         }
     }
 }
@@ -67,10 +70,8 @@ pub struct NewDataFile {
     pub record_count: u64,
     /// Size of the object.
     pub file_size_bytes: u64,
-    /// Counts and bounds by the id of the leaf field.
-    pub metrics: BTreeMap<i32, FieldMetrics>,
-    /// Where row groups begin.
-    pub split_offsets: Vec<i64>,
+    /// Counts and bounds.
+    pub metrics: Metrics,
 }
 
 impl NewDataFile {
@@ -79,47 +80,14 @@ impl NewDataFile {
     /// # Errors
     /// [`earthcatalog_core::ErrorKind::Internal`] for a file without end.
     pub fn new(location: impl Into<String>, partition: PartitionKey, written: &WrittenFile) -> Result<Self> {
-        let from = &written.metrics;
-        let mut metrics: BTreeMap<i32, FieldMetrics> = BTreeMap::new();
-        for (id, count) in &from.value_counts {
-            metrics.entry(*id).or_default().value_count = Some(*count);
-        }
-        for (id, count) in &from.null_value_counts {
-            metrics.entry(*id).or_default().null_count = Some(*count);
-        }
-        for (id, count) in &from.nan_value_counts {
-            metrics.entry(*id).or_default().nan_count = Some(*count);
-        }
-        for (id, bound) in &from.lower_bounds {
-            metrics.entry(*id).or_default().lower = Some(bound.to_bound_bytes());
-        }
-        for (id, bound) in &from.upper_bounds {
-            metrics.entry(*id).or_default().upper = Some(bound.to_bound_bytes());
-        }
         Ok(Self {
             location: location.into(),
             partition,
             record_count: written.record_count,
             file_size_bytes: u64::try_from(written.bytes.len()).map_err(|_| Error::internal("file is too long"))?,
-            metrics,
-            split_offsets: written.split_offsets.clone(),
+            metrics: written.metrics.clone(),
         })
     }
-}
-
-/// What a data file says about one leaf column.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FieldMetrics {
-    /// Values, null and NaN among them.
-    pub value_count: Option<u64>,
-    /// Nulls.
-    pub null_count: Option<u64>,
-    /// NaNs, for floating-point columns.
-    pub nan_count: Option<u64>,
-    /// Not above any value, as Iceberg serialises single values. Cut here as the table's properties say.
-    pub lower: Option<Vec<u8>>,
-    /// Not below any value.
-    pub upper: Option<Vec<u8>>,
 }
 
 /// The clock and randomness of one commit, given from outside so that a test can repeat it.

@@ -1,28 +1,75 @@
 //! Manifests and manifest lists of a new snapshot, written in memory by the `iceberg` crate.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
+use earthcatalog_core::iceberg::value::Value;
 use earthcatalog_core::stac::schema;
 use earthcatalog_core::{Error, Result};
 use iceberg::io::FileIO;
 use iceberg::spec::{
     DataContentType, DataFile, DataFileBuilder, DataFileFormat, Datum, FormatVersion, Literal, Manifest,
     ManifestContentType, ManifestFile, ManifestList, ManifestListWriter, ManifestStatus, ManifestWriter,
-    ManifestWriterBuilder, PartitionSpec, PartitionSpecRef, SchemaRef, Struct, TableMetadata, Transform,
+    ManifestWriterBuilder, PartitionSpec, PartitionSpecRef, PrimitiveLiteral, PrimitiveType, SchemaRef, Struct,
+    TableMetadata, Transform,
 };
 
-use super::metrics::{MetricsModes, lower_bound, upper_bound};
+use super::metrics::MetricsModes;
 use super::removal::Leaving;
-use super::{NewDataFile, Object, Totals, container, failed};
+use super::{NewDataFile, Object, Totals, failed};
+use crate::avro;
 
 /// Most entries of one new manifest. Entries are sorted by cell, so a query of a few cells reads few manifests; at
-/// about 250 bytes each one is a single request of half a megabyte.
-const MANIFEST_ENTRIES: usize = 2_000;
+/// about 60 bytes each one is a single request of a quarter of a megabyte.
+const MANIFEST_ENTRIES: usize = 4_000;
 /// The name under which the `iceberg` crate's in-memory store holds an object while it is written.
 const SLOT: &str = "object";
 /// Asks the `iceberg` crate to leave a sequence number to be inherited.
 const INHERITED: i64 = -1;
+
+/// A live entry of an earlier manifest.
+#[derive(Clone)]
+struct Existing {
+    snapshot_id: i64,
+    sequence_number: i64,
+    /// When its file was added.
+    of_file: i64,
+    file: DataFile,
+}
+
+/// As few runs of at most [`MANIFEST_ENTRIES`] as there can be, of equal length.
+fn even_runs<T>(entries: &[T]) -> impl Iterator<Item = &[T]> {
+    let runs = entries.len().div_ceil(MANIFEST_ENTRIES).max(1);
+    entries.chunks(entries.len().div_ceil(runs).max(1))
+}
+
+/// So many manifests are enough for so many entries.
+pub(crate) fn fewest_manifests(entries: u64) -> u64 {
+    entries.div_ceil(MANIFEST_ENTRIES as u64)
+}
+
+fn spec(table: &TableMetadata, id: i32) -> Result<&PartitionSpecRef> {
+    let spec = table.partition_spec_by_id(id);
+    spec.ok_or_else(|| Error::corrupt(format!("the table has no partition spec {id}")))
+}
+
+/// The values of a partition, in an order.
+fn place(partition: &Struct) -> Vec<Option<Sortable>> {
+    let value = |value: &Option<Literal>| match value {
+        Some(Literal::Primitive(PrimitiveLiteral::String(text))) => Some(Sortable::Text(text.clone())),
+        Some(Literal::Primitive(PrimitiveLiteral::Int(number))) => Some(Sortable::Number(i64::from(*number))),
+        Some(Literal::Primitive(PrimitiveLiteral::Long(number))) => Some(Sortable::Number(*number)),
+        _ => None,
+    };
+    partition.fields().iter().map(value).collect()
+}
+
+/// What tables are partitioned by.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Sortable {
+    Number(i64),
+    Text(String),
+}
 
 /// A manifest ready to be put, and its line in the manifest list.
 #[derive(Clone, Debug)]
@@ -49,10 +96,9 @@ impl ManifestContext {
     ) -> Result<(Vec<NewManifest>, Totals)> {
         let mut sorted: Vec<&NewDataFile> = files.iter().collect();
         sorted.sort_by(|a, b| (&a.partition, &a.location).cmp(&(&b.partition, &b.location)));
-        let manifests = sorted.len().div_ceil(MANIFEST_ENTRIES);
-        let mut written = Vec::with_capacity(manifests);
+        let mut written = Vec::new();
         let mut totals = Totals::default();
-        for run in sorted.chunks(sorted.len().div_ceil(manifests.max(1)).max(1)) {
+        for run in even_runs(&sorted) {
             let files = run.iter().map(|file| data_file(file, &self.spec, &self.schema, metrics));
             let files = files.collect::<Result<Vec<_>>>()?;
             for file in &files {
@@ -78,9 +124,7 @@ impl ManifestContext {
         leaving: &mut Leaving,
     ) -> Result<Option<(NewManifest, Totals)>> {
         let manifest = Manifest::parse_avro(bytes).map_err(failed)?;
-        let spec = table
-            .partition_spec_by_id(earlier.partition_spec_id)
-            .ok_or_else(|| Error::corrupt(format!("the table has no partition spec {}", earlier.partition_spec_id)))?;
+        let spec = spec(table, earlier.partition_spec_id)?;
         let schema = manifest.metadata().schema.clone();
         let live = manifest.entries().iter().filter(|entry| entry.status != ManifestStatus::Deleted);
         let live: Vec<_> = live.map(|entry| (entry, leaving.takes(entry.data_file.file_path()))).collect();
@@ -106,6 +150,44 @@ impl ManifestContext {
             })
         });
         Ok(Some((written.await?, removed)))
+    }
+
+    /// The live entries of all `earlier` manifests, sorted by cell and time bin and cut into few.
+    pub(super) async fn clustered(
+        &self,
+        earlier: &[ManifestFile],
+        bytes: &[Bytes],
+        table: &TableMetadata,
+        metrics: &MetricsModes,
+    ) -> Result<Vec<NewManifest>> {
+        let mut by_spec: BTreeMap<i32, Vec<Existing>> = BTreeMap::new();
+        for (earlier, bytes) in earlier.iter().zip(bytes) {
+            let manifest = Manifest::parse_avro(bytes).map_err(failed)?;
+            let entries = by_spec.entry(earlier.partition_spec_id).or_default();
+            for entry in manifest.entries().iter().filter(|entry| entry.status != ManifestStatus::Deleted) {
+                entries.push(Existing {
+                    snapshot_id: entry.snapshot_id.unwrap_or(earlier.added_snapshot_id),
+                    sequence_number: entry.sequence_number.unwrap_or(earlier.sequence_number),
+                    of_file: entry.file_sequence_number.unwrap_or(earlier.sequence_number),
+                    file: pruning(&entry.data_file, earlier.partition_spec_id, metrics)?,
+                });
+            }
+        }
+        let mut written = Vec::new();
+        for (spec_id, mut entries) in by_spec {
+            let spec = spec(table, spec_id)?;
+            entries.sort_by_cached_key(|entry| (place(entry.file.partition()), entry.file.file_path().to_owned()));
+            for run in even_runs(&entries) {
+                let manifest = self.write(written.len(), &self.schema, spec, |writer| {
+                    run.iter().try_for_each(|entry| {
+                        let Existing { snapshot_id, sequence_number, of_file, file } = entry.clone();
+                        writer.add_existing_file(file, snapshot_id, sequence_number, Some(of_file)).map_err(failed)
+                    })
+                });
+                written.push(manifest.await?);
+            }
+        }
+        Ok(written)
     }
 
     async fn write(
@@ -158,30 +240,18 @@ pub(super) async fn write_list(
 
 async fn take(memory: &FileIO) -> Result<Bytes> {
     let plain = memory.new_input(SLOT).map_err(failed)?.read().await.map_err(failed)?;
-    container::compress(&plain).map(Bytes::from)
+    avro::rewritten(&plain, &mut |_, _| Ok(()))
 }
 
 fn data_file(file: &NewDataFile, spec: &PartitionSpec, schema: &SchemaRef, metrics: &MetricsModes) -> Result<DataFile> {
-    let mut builder = DataFileBuilder::default();
-    let mut value_counts = HashMap::new();
-    let mut null_counts = HashMap::new();
-    let mut nan_counts = HashMap::new();
-    let mut lower_bounds = HashMap::new();
-    let mut upper_bounds = HashMap::new();
-    for (id, column) in &file.metrics {
-        let Some((mode, kind)) = metrics.of(*id) else { continue };
-        value_counts.extend(column.value_count.map(|count| (*id, count)));
-        null_counts.extend(column.null_count.map(|count| (*id, count)));
-        nan_counts.extend(column.nan_count.map(|count| (*id, count)));
-        let bound = |bytes: Vec<u8>| Datum::try_from_bytes(&bytes, kind.clone()).map_err(failed);
-        if let Some(bytes) = column.lower.as_deref().and_then(|bytes| lower_bound(mode, kind, bytes)) {
-            lower_bounds.insert(*id, bound(bytes)?);
-        }
-        if let Some(bytes) = column.upper.as_deref().and_then(|bytes| upper_bound(mode, kind, bytes)) {
-            upper_bounds.insert(*id, bound(bytes)?);
-        }
-    }
-    builder
+    let kinds: HashMap<i32, &PrimitiveType> = metrics.columns().map(|(id, column)| (id, &column.kind)).collect();
+    let data = |bounds: &BTreeMap<i32, Value>| -> Result<HashMap<i32, Datum>> {
+        let known = bounds.iter().filter_map(|(id, bound)| Some((*id, bound, *kinds.get(id)?)));
+        let datum = |bound: &Value, kind: &PrimitiveType| Datum::try_from_bytes(&bound.to_bound_bytes(), kind.clone());
+        known.map(|(id, bound, kind)| Ok((id, datum(bound, kind).map_err(failed)?))).collect()
+    };
+    let counts = |counts: &BTreeMap<i32, u64>| counts.iter().map(|(id, count)| (*id, *count)).collect();
+    let measured = DataFileBuilder::default()
         .content(DataContentType::Data)
         .file_path(file.location.clone())
         .file_format(DataFileFormat::Parquet)
@@ -189,13 +259,53 @@ fn data_file(file: &NewDataFile, spec: &PartitionSpec, schema: &SchemaRef, metri
         .partition_spec_id(spec.spec_id())
         .record_count(file.record_count)
         .file_size_in_bytes(file.file_size_bytes)
+        .null_value_counts(counts(&file.metrics.null_value_counts))
+        .nan_value_counts(counts(&file.metrics.nan_value_counts))
+        .lower_bounds(data(&file.metrics.lower_bounds)?)
+        .upper_bounds(data(&file.metrics.upper_bounds)?)
+        .build();
+    let measured = measured.map_err(|error| Error::internal("data file is incomplete").caused_by(error))?;
+    pruning(&measured, spec.spec_id(), metrics)
+}
+
+/// A file with what is worth its bytes in a manifest: the counts and bounds that the table's properties ask for, and
+/// neither sizes of columns nor offsets of row groups, which the file itself tells.
+fn pruning(file: &DataFile, spec_id: i32, metrics: &MetricsModes) -> Result<DataFile> {
+    let (mut value_counts, mut null_counts, mut nan_counts) = (HashMap::new(), HashMap::new(), HashMap::new());
+    let (mut lower_bounds, mut upper_bounds) = (HashMap::new(), HashMap::new());
+    for (id, column) in metrics.columns() {
+        let values = file.value_counts().get(&id).copied();
+        let nulls = file.null_value_counts().get(&id).copied();
+        // Values are as many as rows, if not said otherwise. Where all are null readers want both counts to see it.
+        let is_null = nulls == Some(file.record_count());
+        let said = values.filter(|values| *values != file.record_count()).or(is_null.then_some(file.record_count()));
+        value_counts.extend(said.map(|values| (id, values)));
+        null_counts.extend(nulls.map(|nulls| (id, nulls)));
+        nan_counts.extend(file.nan_value_counts().get(&id).map(|count| (id, *count)));
+        let (lower, upper) = column.bounds(file.lower_bounds().get(&id), file.upper_bounds().get(&id));
+        lower_bounds.extend(lower.map(|bound| (id, bound)));
+        upper_bounds.extend(upper.map(|bound| (id, bound)));
+    }
+    let mut builder = DataFileBuilder::default();
+    if let Some(order) = file.sort_order_id() {
+        builder.sort_order_id(order);
+    }
+    let kept = builder
+        .content(file.content_type())
+        .file_path(file.file_path().to_owned())
+        .file_format(file.file_format())
+        .partition(file.partition().clone())
+        .partition_spec_id(spec_id)
+        .record_count(file.record_count())
+        .file_size_in_bytes(file.file_size_in_bytes())
         .value_counts(value_counts)
         .null_value_counts(null_counts)
         .nan_value_counts(nan_counts)
         .lower_bounds(lower_bounds)
         .upper_bounds(upper_bounds)
-        .split_offsets((!file.split_offsets.is_empty()).then(|| file.split_offsets.clone()));
-    builder.build().map_err(|error| Error::internal("data file is incomplete").caused_by(error))
+        .key_metadata(file.key_metadata().map(<[u8]>::to_vec))
+        .build();
+    kept.map_err(|error| Error::internal("data file is incomplete").caused_by(error))
 }
 
 /// Cell and time bin in the order of the spec's fields.

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use iceberg::spec::{PrimitiveType, Schema};
+use earthcatalog_core::iceberg::value::Value;
+use earthcatalog_core::write::bounds;
+use iceberg::spec::{Datum, PrimitiveLiteral, PrimitiveType, Schema};
 
 /// Iceberg, Write properties: the mode of columns that have none of their own.
 pub(crate) const DEFAULT_KEY: &str = "write.metadata.metrics.default";
@@ -16,7 +18,7 @@ const DEFAULT_MODE: MetricsMode = MetricsMode::Truncate(16);
 pub(super) enum MetricsMode {
     None,
     Counts,
-    /// Counts and bounds, text and binary bounds cut to so many characters or bytes.
+    /// Counts and bounds: texts cut to so many characters, times and doubles rounded.
     Truncate(usize),
     Full,
 }
@@ -36,8 +38,15 @@ impl MetricsMode {
     }
 }
 
-/// The mode and type of every leaf column that has metrics.
-pub(super) struct MetricsModes(HashMap<i32, (MetricsMode, PrimitiveType)>);
+/// A leaf column that has metrics.
+pub(super) struct MetricsColumn {
+    mode: MetricsMode,
+    path: String,
+    pub(super) kind: PrimitiveType,
+}
+
+/// Every leaf column that has metrics, by field id.
+pub(super) struct MetricsModes(HashMap<i32, MetricsColumn>);
 
 impl MetricsModes {
     /// Modes of a schema's leaves, from table properties. A leaf without a mode of its own takes that of the nearest
@@ -47,101 +56,65 @@ impl MetricsModes {
         let default = said(DEFAULT_KEY).unwrap_or(DEFAULT_MODE);
         let leaves = schema.field_id_to_fields().iter().filter_map(|(id, field)| {
             let kind = field.field_type.as_primitive_type()?.clone();
-            let name = schema.name_by_field_id(*id)?;
-            let mode = std::iter::successors(Some(name), |name| name.rsplit_once('.').map(|(around, _)| around))
-                .find_map(|name| said(&format!("{COLUMN_KEY_PREFIX}{name}")));
-            Some((*id, (mode.unwrap_or(default), kind)))
+            let path = schema.name_by_field_id(*id)?;
+            let mode = std::iter::successors(Some(path), |path| path.rsplit_once('.').map(|(around, _)| around))
+                .find_map(|path| said(&format!("{COLUMN_KEY_PREFIX}{path}")));
+            Some((*id, MetricsColumn { mode: mode.unwrap_or(default), path: path.to_owned(), kind }))
         });
-        Self(leaves.filter(|(_, (mode, _))| *mode != MetricsMode::None).collect())
+        Self(leaves.filter(|(_, column)| column.mode != MetricsMode::None).collect())
     }
 
-    pub(super) fn of(&self, field_id: i32) -> Option<(MetricsMode, &PrimitiveType)> {
-        self.0.get(&field_id).map(|(mode, kind)| (*mode, kind))
+    pub(super) fn columns(&self) -> impl Iterator<Item = (i32, &MetricsColumn)> {
+        self.0.iter().map(|(id, column)| (*id, column))
     }
 }
 
-/// A lower bound as the mode allows: cut text and binary are still not above the value.
-pub(super) fn lower_bound(mode: MetricsMode, kind: &PrimitiveType, bytes: &[u8]) -> Option<Vec<u8>> {
-    match (mode, kind) {
-        (MetricsMode::None | MetricsMode::Counts, _) => None,
-        (MetricsMode::Truncate(length), PrimitiveType::String) => {
-            Some(std::str::from_utf8(bytes).ok()?.chars().take(length).collect::<String>().into_bytes())
+impl MetricsColumn {
+    /// The bounds as the mode allows: what is cut or rounded still has the values between.
+    pub(super) fn bounds(&self, lower: Option<&Datum>, upper: Option<&Datum>) -> (Option<Datum>, Option<Datum>) {
+        let length = match self.mode {
+            MetricsMode::None | MetricsMode::Counts => return (None, None),
+            MetricsMode::Full => return (lower.cloned(), upper.cloned()),
+            MetricsMode::Truncate(length) => length,
+        };
+        let (low, high) = (lower.and_then(value), upper.and_then(value));
+        if low.is_none() && high.is_none() {
+            return (lower.cloned(), upper.cloned());
         }
-        (MetricsMode::Truncate(length), PrimitiveType::Binary) => Some(bytes.iter().copied().take(length).collect()),
-        _ => Some(bytes.to_vec()),
+        match bounds::rounded(&self.path, low.as_ref(), high.as_ref()) {
+            (Some(Value::String(low)), Some(Value::String(high))) => {
+                let low = Datum::string(bounds::lower_text(&low, length));
+                (Some(low), bounds::upper_text(&high, length).map(Datum::string))
+            }
+            (low, high) => (low.and_then(datum), high.and_then(datum)),
+        }
     }
 }
 
-/// An upper bound as the mode allows: what is cut is rounded up; `None` where nothing is above the cut value.
-pub(super) fn upper_bound(mode: MetricsMode, kind: &PrimitiveType, bytes: &[u8]) -> Option<Vec<u8>> {
-    match (mode, kind) {
-        (MetricsMode::None | MetricsMode::Counts, _) => None,
-        (MetricsMode::Truncate(length), PrimitiveType::String) => {
-            round_up_text(std::str::from_utf8(bytes).ok()?, length).map(String::into_bytes)
-        }
-        (MetricsMode::Truncate(length), PrimitiveType::Binary) => round_up_bytes(bytes, length),
-        _ => Some(bytes.to_vec()),
+/// A bound that can be rounded; `None` for one that stays as it is.
+fn value(bound: &Datum) -> Option<Value> {
+    match (bound.data_type(), bound.literal()) {
+        (PrimitiveType::Timestamptz, PrimitiveLiteral::Long(micros)) => Some(Value::Timestamptz(*micros)),
+        (PrimitiveType::Timestamp, PrimitiveLiteral::Long(micros)) => Some(Value::Timestamp(*micros)),
+        (PrimitiveType::Double, PrimitiveLiteral::Double(double)) => Some(Value::Double(double.0)),
+        (PrimitiveType::String, PrimitiveLiteral::String(text)) => Some(Value::String(text.clone())),
+        _ => None,
     }
 }
 
-fn round_up_text(text: &str, length: usize) -> Option<String> {
-    let mut kept: Vec<char> = text.chars().take(length).collect();
-    if kept.len() == text.chars().count() {
-        return Some(text.to_owned());
+fn datum(bound: Value) -> Option<Datum> {
+    match bound {
+        Value::Timestamptz(micros) => Some(Datum::timestamptz_micros(micros)),
+        Value::Timestamp(micros) => Some(Datum::timestamp_micros(micros)),
+        Value::Double(double) => Some(Datum::double(double)),
+        Value::String(text) => Some(Datum::string(text)),
+        _ => None,
     }
-    while let Some(last) = kept.pop() {
-        // Code points, not UTF-16 units: their order is that of the UTF-8 bytes.
-        let next = if last == '\u{d7ff}' { Some('\u{e000}') } else { char::from_u32(u32::from(last) + 1) };
-        if let Some(next) = next {
-            kept.push(next);
-            return Some(kept.into_iter().collect());
-        }
-    }
-    None
-}
-
-fn round_up_bytes(bytes: &[u8], length: usize) -> Option<Vec<u8>> {
-    if bytes.len() <= length {
-        return Some(bytes.to_vec());
-    }
-    let mut kept: Vec<u8> = bytes.iter().copied().take(length).collect();
-    while let Some(last) = kept.pop() {
-        if let Some(next) = last.checked_add(1) {
-            kept.push(next);
-            return Some(kept);
-        }
-    }
-    None
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn cut_bounds_still_hold_the_value_between_them() {
-        for text in [
-            "",
-            "short",
-            "exactly sixteen.",
-            "a text longer than sixteen",
-            "\u{10ffff}\u{10ffff}\u{10ffff}",
-            "éééééééééé",
-        ] {
-            let mode = MetricsMode::Truncate(2);
-            let lower = lower_bound(mode, &PrimitiveType::String, text.as_bytes()).unwrap();
-            assert!(lower.as_slice() <= text.as_bytes(), "{text}");
-            if let Some(upper) = upper_bound(mode, &PrimitiveType::String, text.as_bytes()) {
-                assert!(upper.as_slice() >= text.as_bytes(), "{text}");
-                assert!(String::from_utf8(upper).unwrap().chars().count() <= 2, "{text}");
-            } else {
-                assert!(text.starts_with("\u{10ffff}\u{10ffff}"));
-            }
-        }
-        assert_eq!(round_up_text("a\u{d7ff}b", 2).unwrap(), "a\u{e000}");
-        assert_eq!(round_up_bytes(&[1, 255, 0], 2).unwrap(), [2]);
-        assert_eq!(round_up_bytes(&[255, 255, 0], 2), None);
-    }
 
     #[test]
     fn modes_are_read_as_iceberg_spells_them() {
@@ -150,5 +123,22 @@ mod tests {
         assert_eq!(MetricsMode::parse("counts"), Some(MetricsMode::Counts));
         assert_eq!(MetricsMode::parse("truncate(0)"), None);
         assert_eq!(MetricsMode::parse("lots"), None);
+    }
+
+    #[test]
+    fn bounds_are_as_the_mode_says() {
+        let bounds = |mode, least: Datum, greatest: Datum| {
+            MetricsColumn { mode, path: "p".into(), kind: PrimitiveType::String }.bounds(Some(&least), Some(&greatest))
+        };
+        let some = |least: Datum, greatest: Datum| (Some(least), Some(greatest));
+        let text = Datum::string::<&str>;
+        let cut = MetricsMode::Truncate(2);
+        assert_eq!(bounds(cut, text("abc"), text("xyz")), some(text("ab"), text("xz")));
+        assert_eq!(bounds(MetricsMode::Full, text("abc"), text("xyz")), some(text("abc"), text("xyz")));
+        assert_eq!(bounds(MetricsMode::Counts, text("abc"), text("xyz")), (None, None));
+        let (least, greatest) = (Datum::double(0.1), Datum::double(99.99));
+        assert_eq!(bounds(MetricsMode::Full, least.clone(), greatest.clone()), some(least.clone(), greatest.clone()));
+        assert_eq!(bounds(cut, least, greatest), some(Datum::double(0.0625), Datum::double(100.0)));
+        assert_eq!(bounds(cut, Datum::long(3), Datum::long(1_001)), some(Datum::long(3), Datum::long(1_001)));
     }
 }

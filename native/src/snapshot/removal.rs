@@ -8,9 +8,10 @@ use iceberg::spec::ManifestFile;
 use uuid::Uuid;
 
 use super::manifests::NewManifest;
+use super::metrics::MetricsModes;
 use super::{Base, Mode, Object, Stamp, Totals};
 
-/// The manifests that take files out, and the earlier ones that they stand for.
+/// The manifests that take files out or are written anew, and the earlier ones that they stand for.
 #[derive(Clone, Debug)]
 pub struct Removal {
     pub(super) manifests: Vec<NewManifest>,
@@ -47,19 +48,28 @@ impl Leaving {
 }
 
 impl Base {
-    /// Manifests that mark the files of `mode` as deleted; `None` if it takes none out. `manifests` are the bytes of
-    /// [`manifest_locations`](Self::manifest_locations), in that order, and `uuid` names the new ones.
+    /// Manifests that mark the files of `mode` as deleted, or for [`Mode::Cluster`] those that take the place of all;
+    /// `None` if all stay as they are. `manifests` are the bytes of [`manifest_locations`](Self::manifest_locations), in
+    /// that order, and `uuid` names the new ones.
     ///
     /// # Errors
     /// [`ErrorKind::Conflict`] naming a file that is not live, [`ErrorKind::Corrupt`] for manifests that cannot be
     /// read.
     pub async fn remove(&self, mode: &Mode, manifests: &[Bytes], stamp: &Stamp, uuid: Uuid) -> Result<Option<Removal>> {
+        let context = self.context(self.metadata.current_schema(), &Stamp { uuid, ..*stamp });
         let mut leaving = match (mode, mode.named_files()) {
             (_, Some(files)) => Leaving::Named(files.clone()),
             (Mode::Replace, None) => Leaving::All,
+            (Mode::Cluster, None) => {
+                let metrics = MetricsModes::new(self.metadata.current_schema(), self.metadata.properties());
+                return Ok(Some(Removal {
+                    manifests: context.clustered(&self.manifests, manifests, &self.metadata, &metrics).await?,
+                    replaced: self.manifests.iter().map(|manifest| manifest.manifest_path.clone()).collect(),
+                    totals: Totals::default(),
+                }));
+            }
             (_, None) => return Ok(None),
         };
-        let context = self.context(self.metadata.current_schema(), &Stamp { uuid, ..*stamp });
         let mut removal = Removal { manifests: Vec::new(), replaced: BTreeSet::new(), totals: Totals::default() };
         for (earlier, bytes) in self.manifests.iter().zip(manifests) {
             if leaving.is_done() {

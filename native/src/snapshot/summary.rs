@@ -70,7 +70,7 @@ pub(super) fn of(before: Option<&SnapshotRef>, change: &Change, added: &Totals, 
     entries.insert("changed-partition-count".into(), partitions.to_string());
     let operation = match change.mode {
         Mode::Append => Operation::Append,
-        Mode::Rewrite(_) => Operation::Replace,
+        Mode::Rewrite(_) | Mode::Cluster => Operation::Replace,
         Mode::Overwrite(_) if added.files == 0 => Operation::Delete,
         Mode::Overwrite(_) | Mode::Replace => Operation::Overwrite,
     };

@@ -89,6 +89,13 @@ fn default_properties() -> BTreeMap<String, String> {
     columns.chain(others.map(|(key, value)| (key, value.to_owned()))).collect()
 }
 
+/// Properties by which no bounds are kept of columns that prune nothing, where a table does not say how it wants them.
+/// A geometry's stay: in tables of the Python program they tell which files may hold polygons with holes.
+pub(crate) fn missing_metrics_modes(stated: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let modes = WITHOUT_METRICS.iter().map(|name| format!("{}{name}", metrics::COLUMN_KEY_PREFIX));
+    modes.filter(|key| !stated.contains_key(key)).map(|key| (key, "none".to_owned())).collect()
+}
+
 /// The name mapping of a schema: every column under its own name.
 pub(super) fn name_mapping(schema: &Schema) -> Result<String> {
     let mapping = NameMapping::new(mapped(schema.as_struct().fields()));

@@ -17,6 +17,7 @@ use earthcatalog::gc::{GcOptions, collect_garbage, store_now_us};
 use earthcatalog::index;
 use earthcatalog::ingest::{IngestOptions, ingest};
 use earthcatalog::lock::Lease;
+use earthcatalog::optimize::{OptimizeOptions, optimize};
 use earthcatalog::read::{list_files, open, search};
 use earthcatalog::store::{Protocol, Stores};
 use earthcatalog_core::query::Query;
@@ -52,6 +53,8 @@ pub enum Command {
     Gc,
     /// Make the hash index anew.
     RebuildIndex,
+    /// Write the manifests anew.
+    Optimize,
 }
 
 impl Command {
@@ -304,6 +307,9 @@ impl Worker<'_> {
             Command::Gc => {
                 let before_us = store_now_us(stores, &catalog, false).await?.saturating_sub(self.setting.grace_us);
                 collect_garbage(stores, &GcOptions { catalog, before_us, dry_run: false }).await?;
+            }
+            Command::Optimize => {
+                optimize(stores, &OptimizeOptions { catalog, dry_run: false }).await?;
             }
             Command::RebuildIndex => {
                 index::rebuild(stores, &catalog).await?;
