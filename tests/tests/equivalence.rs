@@ -3,16 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails, in its helpers too")]
 
-use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use earthcatalog_core::catalog::TimeBin;
 use earthcatalog_core::cql2::{Expression, Filter};
 use earthcatalog_core::grid::{Grid, H3Grid, RegionGrid};
-use earthcatalog_core::machine::drive;
 use earthcatalog_core::query::datetime::format_instant;
 use earthcatalog_core::query::{Query, TemporalRule};
-use earthcatalog_core::search::FileScanTask;
 use earthcatalog_core::stac::ValidItem;
 use earthcatalog_tests::folder::sorted_ids;
 use earthcatalog_tests::generated::filters::filter_of_properties;
@@ -142,26 +139,8 @@ fn matches(body: &Value, query: &Query, item: &ValidItem) -> bool {
     named && in_time && in_area && in_filter
 }
 
-/// Sorts as `sortby` says, by the values of the items alone.
-fn sort(items: &mut [Value], body: &Value) {
-    let keys: Vec<&str> = body["sortby"].as_array().into_iter().flatten().map(|key| key.as_str().unwrap()).collect();
-    items.sort_by(|left, right| {
-        keys.iter().fold(Ordering::Equal, |order, key| {
-            let name = key.trim_start_matches(['+', '-']);
-            order.then_with(|| oracle::order(name, left, right, key.starts_with('-')))
-        })
-    });
-}
-
 fn ids(found: &[Value]) -> Vec<&str> {
     found.iter().map(|item| item["id"].as_str().unwrap()).collect()
-}
-
-fn found(table: &Made, query: &Query, tasks: Vec<FileScanTask>) -> Vec<Value> {
-    let mut search = table.search(query, tasks);
-    let found = drive(&mut search, |request| table.read(request)).unwrap();
-    assert_eq!(search.summary().unreadable_geometries, 0);
-    found
 }
 
 fn regions() -> Grid {
@@ -201,9 +180,9 @@ proptest! {
             let query = Query::from_json(&body).unwrap();
             let whole = Query { sortby: Vec::new(), ..query.clone() };
 
-            let mut all = found(&table, &whole, table.plan(&whole));
+            let mut all = table.found(&whole, table.plan(&whole));
             // Which copy of an item comes first depends on the cells that are looked at.
-            let unpruned = found(&table, &whole, table.tasks());
+            let unpruned = table.found(&whole, table.tasks());
             prop_assert_eq!(sorted_ids(&unpruned), sorted_ids(&all), "not pruned: {}", body);
             let expected: BTreeSet<&str> =
                 items.iter().filter(|item| matches(&body, &query, item)).map(|item| item.id.as_str()).collect();
@@ -213,8 +192,9 @@ proptest! {
                 prop_assert!(same_json(item, &original.item), "{} instead of {}", item, original.item);
             }
 
-            sort(&mut all, &body);
-            let ordered = found(&table, &query, table.plan(&query));
+            let keys = body["sortby"].as_array().into_iter().flatten().map(|key| key.as_str().unwrap());
+            oracle::sort(&mut all, &keys.collect::<Vec<_>>());
+            let ordered = table.found(&query, table.plan(&query));
             prop_assert_eq!(ids(&ordered), ids(&all), "in order: {}", body);
 
             let mut partial = body.clone();
@@ -224,7 +204,7 @@ proptest! {
             let fields = few.fields.clone().unwrap();
             all.truncate(usize::try_from(asked.most).unwrap());
             let expected: Vec<Value> = all.into_iter().map(|item| fields.pick(item)).collect();
-            prop_assert_eq!(found(&table, &few, table.plan(&few)), expected, "{}", partial);
+            prop_assert_eq!(table.found(&few, table.plan(&few)), expected, "{}", partial);
         }
     }
 }

@@ -9,6 +9,7 @@ use earthcatalog_core::grid::{Grid, H3Grid};
 use earthcatalog_core::machine::drive;
 use earthcatalog_core::query::Query;
 use earthcatalog_core::stac::ValidItem;
+use earthcatalog_tests::folder::sorted_ids;
 use earthcatalog_tests::generated::filters::{filter, op};
 use earthcatalog_tests::generated::items::items;
 use earthcatalog_tests::generated::{cases, oracle};
@@ -25,10 +26,7 @@ fn geometry() -> impl Strategy<Value = Value> {
 
 fn found(table: &Made, query: &Query, pruned: bool) -> Vec<String> {
     let tasks = if pruned { table.plan(query) } else { table.tasks() };
-    let found = drive(&mut table.search(query, tasks), |request| table.read(request)).unwrap();
-    let mut ids: Vec<String> = found.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect();
-    ids.sort();
-    ids
+    sorted_ids(&table.found(query, tasks))
 }
 
 proptest! {

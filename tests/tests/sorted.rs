@@ -2,14 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails, in its helpers too")]
 
-use std::cmp::Ordering;
-
 use earthcatalog_core::grid::{Grid, H3Grid};
 use earthcatalog_core::machine::drive;
-use earthcatalog_core::query::datetime::parse_instant;
 use earthcatalog_core::query::{Fields, Query};
 use earthcatalog_core::stac::ValidItem;
-use earthcatalog_tests::generated::cases;
+use earthcatalog_tests::generated::{cases, oracle};
 use earthcatalog_tests::made::{Made, Style};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -87,70 +84,12 @@ fn order() -> impl Strategy<Value = Vec<String>> {
     proptest::collection::vec(key, 1..4)
 }
 
-/// Where each name lies in an item.
-fn named<'v>(item: &'v Value, name: &str) -> Option<&'v Value> {
-    let path: &[&str] = match name.trim_start_matches("properties.") {
-        "id" => &["id"],
-        "assets.data.href" => &["assets", "data", "href"],
-        "nested.deep" => &["properties", "nested", "deep"],
-        property => return item["properties"].get(property).filter(|value| !value.is_null()),
-    };
-    path.iter().try_fold(item, |value, step| value.get(step)).filter(|value| !value.is_null())
-}
-
-/// The order of values, written down once more.
-fn compare(name: &str, left: &Value, right: &Value) -> Ordering {
-    let rank = |value: &Value| match value {
-        Value::Bool(_) => 0,
-        Value::Number(_) => 1,
-        Value::String(_) => 2,
-        _ => 3,
-    };
-    match (left, right) {
-        (Value::Bool(left), Value::Bool(right)) => left.cmp(right),
-        (Value::Number(left), Value::Number(right)) => {
-            // The doubles of this test have at most one binary digit behind the point.
-            let halves = |number: &serde_json::Number| {
-                number.as_i64().map_or_else(
-                    || {
-                        #[expect(clippy::cast_possible_truncation, reason = "whole by construction")]
-                        let halves = (number.as_f64().unwrap() * 2.0) as i128;
-                        halves
-                    },
-                    |whole| i128::from(whole) * 2,
-                )
-            };
-            halves(left).cmp(&halves(right))
-        }
-        (Value::String(left), Value::String(right)) if name.contains("datetime") => {
-            parse_instant(left).unwrap().cmp(&parse_instant(right).unwrap())
-        }
-        (Value::String(left), Value::String(right)) => left.as_bytes().cmp(right.as_bytes()),
-        _ => rank(left).cmp(&rank(right)),
-    }
-}
-
-fn sort(items: &mut [Value], keys: &[String]) {
-    items.sort_by(|left, right| {
-        keys.iter().fold(Ordering::Equal, |order, key| {
-            order.then_with(|| {
-                let name = key.trim_start_matches(['+', '-']);
-                match (named(left, name), named(right, name)) {
-                    (Some(left), Some(right)) if key.starts_with('-') => compare(name, right, left),
-                    (Some(left), Some(right)) => compare(name, left, right),
-                    (left, right) => left.is_none().cmp(&right.is_none()),
-                }
-            })
-        })
-    });
-}
-
 fn style() -> impl Strategy<Value = Style> {
     prop_oneof![Just(Style::Ours), Just(Style::Fine), Just(Style::Plain)]
 }
 
 fn found(table: &Made, query: &Query) -> Vec<Value> {
-    drive(&mut table.search(query, table.plan(query)), |request| table.read(request)).unwrap()
+    table.found(query, table.plan(query))
 }
 
 fn ids(items: &[Value]) -> Vec<&str> {
@@ -171,7 +110,7 @@ proptest! {
         let table = Made::of(&items, Grid::H3(H3Grid::new(1).unwrap()), style);
         let query = if area { Query::new().bbox(&[-60.0, 40.0, 40.0, 90.0]).unwrap() } else { Query::new() };
         let mut expected = found(&table, &query);
-        sort(&mut expected, &keys);
+        oracle::sort(&mut expected, &keys);
 
         let sorted = query.clone().sortby(&keys).unwrap();
         let all = found(&table, &sorted);

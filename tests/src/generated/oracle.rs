@@ -166,6 +166,7 @@ fn place<'v>(name: &str, item: &'v Value) -> Option<&'v Value> {
         "nested.b" => item["properties"].get("nested").map(|nested| &nested["b"]),
         // A name with a dot wins over a path.
         "nested.b.c" => item["properties"].get("nested").map(|nested| &nested["b.c"]),
+        "nested.deep" => item["properties"].get("nested").and_then(|nested| nested.get("deep")),
         "nested.d.0" => item["properties"].get("nested").map(|nested| &nested["d"][0]),
         name => item["properties"].get(name),
     };
@@ -351,9 +352,18 @@ fn array(name: &str, left: &[Value], right: &[Value]) -> bool {
     }
 }
 
+/// Sorts items as `sortby` says, by their values alone.
+pub fn sort(items: &mut [Value], keys: &[impl AsRef<str>]) {
+    items.sort_by(|left, right| {
+        keys.iter().map(AsRef::as_ref).fold(Ordering::Equal, |order, key| {
+            let name = key.trim_start_matches(['+', '-']);
+            order.then_with(|| self::order(name, left, right, key.starts_with('-')))
+        })
+    });
+}
+
 /// Which of two items is first by a property: booleans, numbers, texts, then all else; nothing is last.
-#[must_use]
-pub fn order(name: &str, left: &Value, right: &Value, descending: bool) -> Ordering {
+fn order(name: &str, left: &Value, right: &Value, descending: bool) -> Ordering {
     let rank = |term: &Term| match term {
         Term::Json(Value::Bool(_)) => 0,
         Term::Json(Value::Number(_)) => 1,
