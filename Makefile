@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo explore test nightly setup lint unit fuzz npm js www www-test interop bench-web clean
+.PHONY: help demo explore test nightly setup lint unit fuzz npm js www www-test interop bench bench-web clean
 
 # A test among the targets gives dependencies the features that they have for the tests: they are not built once more.
 BINARIES := cargo build --locked --workspace --bins --test vectors
@@ -87,6 +87,13 @@ www-test: www ## use the explorer in Chromium as a person does
 interop: ## what we write is read by PyIceberg, DuckDB, geopandas, Polars, rustac and others
 	$(BINARIES)
 	tests/python/run.sh target/debug/earthcatalog
+
+bench: ## measure the command line beside the Python earthcatalog, and plans of catalogs as they grow (BENCH_ITEMS=5000)
+	tests/setup.sh build
+	cargo build --locked --release --package earthcatalog
+	cargo build --locked --workspace --example many_files
+	tests/python/setup.sh
+	target/python/earthcatalog/bin/python tests/bench/native.py
 
 bench-web: npm ## measure searches in Chromium beside other readers (BENCH_RUNS=3)
 	tests/setup.sh build js
