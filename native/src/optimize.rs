@@ -4,8 +4,6 @@
 //! and other writers keep all they know of a file in them. A search reads every manifest that may name a file it
 //! wants. Data files stay as they are, and earlier snapshots keep their manifests.
 
-use std::collections::BTreeMap;
-
 use earthcatalog_core::Result;
 use earthcatalog_core::catalog::Catalog;
 use earthcatalog_core::iceberg::manifest::refuse_deletes;
@@ -97,10 +95,9 @@ pub(crate) async fn optimize_if_worthwhile(stores: &Stores, location: &str) -> R
 const WORTHWHILE: u64 = 8;
 
 async fn cluster(stores: &Stores, catalog: &Catalog) -> Result<()> {
-    let stated: BTreeMap<String, String> = catalog.metadata().properties.clone().into_iter().collect();
     let change = Change {
         mode: Mode::Cluster,
-        properties: missing_metrics_modes(&stated),
+        properties: missing_metrics_modes(&catalog.metadata().properties),
         summary: carried_on(catalog),
         ..Change::default()
     };

@@ -5,6 +5,7 @@ use apache_avro::types::Value as Avro;
 use bytes::Bytes;
 use earthcatalog_core::catalog::Catalog;
 use earthcatalog_core::error::ResultExt as _;
+use earthcatalog_core::iceberg::manifest::parse_manifest_list;
 use earthcatalog_core::location::Rebase;
 use earthcatalog_core::{Error, Location, Result};
 use serde_json::{Value, json};
@@ -106,8 +107,8 @@ impl Copy<'_> {
     async fn manifest_list(&mut self, stored: &str) -> Result<String> {
         let (location, bytes) = self.read(stored).await?;
         let mut copies = Vec::new();
-        for path in texts(&bytes, MANIFEST_PATH).context("location", &location)? {
-            copies.push(self.manifest(&path).await?);
+        for manifest in parse_manifest_list(&bytes).context("location", &location)? {
+            copies.push(self.manifest(&manifest.manifest_path).await?);
         }
         // A list names each manifest's path and then its length.
         let (mut paths, mut lengths) = (copies.iter().map(|copy| &copy.0), copies.iter().map(|copy| copy.1));
@@ -140,16 +141,4 @@ impl Copy<'_> {
         let bytes = objects::read(self.stores, &location).await?;
         Ok((location, bytes))
     }
-}
-
-/// The values of a text field of all records.
-fn texts(container: &[u8], field: &str) -> Result<Vec<String>> {
-    let mut found = Vec::new();
-    rewritten(container, &mut |name, value| {
-        if let (true, Avro::String(text)) = (name == field, value) {
-            found.push(text.clone());
-        }
-        Ok(())
-    })?;
-    Ok(found)
 }

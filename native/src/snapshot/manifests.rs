@@ -9,9 +9,9 @@ use earthcatalog_core::{Error, Result};
 use iceberg::io::FileIO;
 use iceberg::spec::{
     DataContentType, DataFile, DataFileBuilder, DataFileFormat, Datum, FormatVersion, Literal, Manifest,
-    ManifestContentType, ManifestFile, ManifestList, ManifestListWriter, ManifestStatus, ManifestWriter,
-    ManifestWriterBuilder, PartitionSpec, PartitionSpecRef, PrimitiveLiteral, PrimitiveType, SchemaRef, Struct,
-    TableMetadata, Transform,
+    ManifestContentType, ManifestEntry, ManifestEntryRef, ManifestFile, ManifestList, ManifestListWriter,
+    ManifestStatus, ManifestWriter, ManifestWriterBuilder, PartitionSpec, PartitionSpecRef, PrimitiveLiteral,
+    PrimitiveType, SchemaRef, Struct, TableMetadata, Transform,
 };
 
 use super::metrics::MetricsModes;
@@ -27,14 +27,29 @@ const SLOT: &str = "object";
 /// Asks the `iceberg` crate to leave a sequence number to be inherited.
 const INHERITED: i64 = -1;
 
-/// A live entry of an earlier manifest.
-#[derive(Clone)]
-struct Existing {
+/// When the file of an earlier manifest's entry came.
+#[derive(Clone, Copy)]
+struct Origin {
     snapshot_id: i64,
     sequence_number: i64,
-    /// When its file was added.
-    of_file: i64,
-    file: DataFile,
+    /// The sequence number of the file itself.
+    of_file: Option<i64>,
+}
+
+impl Origin {
+    /// What an entry leaves out it has from its manifest (Iceberg, Sequence Number Inheritance).
+    fn of(entry: &ManifestEntry, manifest: &ManifestFile) -> Self {
+        Self {
+            snapshot_id: entry.snapshot_id.unwrap_or(manifest.added_snapshot_id),
+            sequence_number: entry.sequence_number.unwrap_or(manifest.sequence_number),
+            of_file: Some(entry.file_sequence_number.unwrap_or(manifest.sequence_number)),
+        }
+    }
+}
+
+/// The entries of a manifest whose files are live.
+fn live(manifest: &Manifest) -> impl Iterator<Item = &ManifestEntryRef> {
+    manifest.entries().iter().filter(|entry| entry.status != ManifestStatus::Deleted)
 }
 
 /// As few runs of at most [`MANIFEST_ENTRIES`] as there can be, of equal length.
@@ -126,8 +141,7 @@ impl ManifestContext {
         let manifest = Manifest::parse_avro(bytes).map_err(failed)?;
         let spec = spec(table, earlier.partition_spec_id)?;
         let schema = manifest.metadata().schema.clone();
-        let live = manifest.entries().iter().filter(|entry| entry.status != ManifestStatus::Deleted);
-        let live: Vec<_> = live.map(|entry| (entry, leaving.takes(entry.data_file.file_path()))).collect();
+        let live: Vec<_> = live(&manifest).map(|entry| (entry, leaving.takes(entry.data_file.file_path()))).collect();
         let mut removed = Totals::default();
         for (entry, _) in live.iter().filter(|(_, leaves)| *leaves) {
             removed.count(&entry.data_file);
@@ -137,13 +151,11 @@ impl ManifestContext {
         }
         let written = self.write(number, &schema, spec, |writer| {
             live.iter().try_for_each(|(entry, leaves)| {
-                let sequence_number = entry.sequence_number.unwrap_or(earlier.sequence_number);
-                let of_file = Some(entry.file_sequence_number.unwrap_or(earlier.sequence_number));
+                let Origin { snapshot_id, sequence_number, of_file } = Origin::of(entry, earlier);
                 let file = entry.data_file.clone();
                 let written = if *leaves {
                     writer.add_delete_file(file, sequence_number, of_file)
                 } else {
-                    let snapshot_id = entry.snapshot_id.unwrap_or(earlier.added_snapshot_id);
                     writer.add_existing_file(file, snapshot_id, sequence_number, of_file)
                 };
                 written.map_err(failed)
@@ -160,28 +172,24 @@ impl ManifestContext {
         table: &TableMetadata,
         metrics: &MetricsModes,
     ) -> Result<Vec<NewManifest>> {
-        let mut by_spec: BTreeMap<i32, Vec<Existing>> = BTreeMap::new();
+        let mut by_spec: BTreeMap<i32, Vec<(Origin, DataFile)>> = BTreeMap::new();
         for (earlier, bytes) in earlier.iter().zip(bytes) {
             let manifest = Manifest::parse_avro(bytes).map_err(failed)?;
             let entries = by_spec.entry(earlier.partition_spec_id).or_default();
-            for entry in manifest.entries().iter().filter(|entry| entry.status != ManifestStatus::Deleted) {
-                entries.push(Existing {
-                    snapshot_id: entry.snapshot_id.unwrap_or(earlier.added_snapshot_id),
-                    sequence_number: entry.sequence_number.unwrap_or(earlier.sequence_number),
-                    of_file: entry.file_sequence_number.unwrap_or(earlier.sequence_number),
-                    file: pruning(&entry.data_file, earlier.partition_spec_id, metrics)?,
-                });
+            for entry in live(&manifest) {
+                let file = pruning(&entry.data_file, earlier.partition_spec_id, metrics)?;
+                entries.push((Origin::of(entry, earlier), file));
             }
         }
         let mut written = Vec::new();
         for (spec_id, mut entries) in by_spec {
             let spec = spec(table, spec_id)?;
-            entries.sort_by_cached_key(|entry| (place(entry.file.partition()), entry.file.file_path().to_owned()));
+            entries.sort_by_cached_key(|(_, file)| (place(file.partition()), file.file_path().to_owned()));
             for run in even_runs(&entries) {
                 let manifest = self.write(written.len(), &self.schema, spec, |writer| {
-                    run.iter().try_for_each(|entry| {
-                        let Existing { snapshot_id, sequence_number, of_file, file } = entry.clone();
-                        writer.add_existing_file(file, snapshot_id, sequence_number, Some(of_file)).map_err(failed)
+                    run.iter().try_for_each(|(origin, file)| {
+                        let Origin { snapshot_id, sequence_number, of_file } = *origin;
+                        writer.add_existing_file(file.clone(), snapshot_id, sequence_number, of_file).map_err(failed)
                     })
                 });
                 written.push(manifest.await?);

@@ -78,15 +78,15 @@ pub(super) fn new_table(
 }
 
 fn default_properties() -> BTreeMap<String, String> {
-    let columns =
-        WITHOUT_METRICS.iter().map(|name| (format!("{}{name}", metrics::COLUMN_KEY_PREFIX), "none".to_owned()));
+    let mut properties = missing_metrics_modes(&BTreeMap::new());
     let others = [
         (metrics::DEFAULT_KEY.to_owned(), "truncate(16)"),
         // How many rows have no geometry: `geometry_bbox` may prune only if no other row lacks its box.
         (format!("{}{}", metrics::COLUMN_KEY_PREFIX, schema::GEOMETRY), "counts"),
         ("write.parquet.compression-codec".to_owned(), "zstd"),
     ];
-    columns.chain(others.map(|(key, value)| (key, value.to_owned()))).collect()
+    properties.extend(others.map(|(key, value)| (key, value.to_owned())));
+    properties
 }
 
 /// Properties by which no bounds are kept of columns that prune nothing, where a table does not say how it wants them.
