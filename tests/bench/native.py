@@ -11,7 +11,6 @@ import os
 import pathlib
 import re
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ BINARY = ROOT / "target/release/earthcatalog"
 MANY_FILES = ROOT / "target/debug/examples/many_files"
 GREENLAND = [-60, 60, -20, 84]
 POINT = {"type": "Point", "coordinates": [-45, 70]}
+YEAR = "2019-01-01T00:00:00Z/2019-12-31T23:59:59Z"
 FILTER = "percent_valid_pixels >= 90"
 FILTER_JSON = {"op": ">=", "args": [{"property": "percent_valid_pixels"}, 90]}
 
@@ -74,20 +74,15 @@ def ingest_theirs(archive, catalog):
 
 
 def search_theirs(catalog, how):
-    import importlib
-
     import earthcatalog
     import shapely
     from obstore.store import LocalStore
 
-    # Its searches load extensions of DuckDB, which must not be downloaded: the wheels' are put where it looks.
-    home = pathlib.Path(tempfile.mkdtemp())
-    for name in ("spatial", "icu", "parquet", "json"):
-        package = pathlib.Path(importlib.import_module(f"duckdb_extension_{name}").__file__).parent
-        (extension,) = package.glob("extensions/*/*.duckdb_extension")
-        folder = home / ".duckdb/extensions" / extension.parent.name / "linux_amd64"
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(extension, folder)
+    sys.path.append(str(ROOT / "tests/python"))
+    from duckdb_home import place_extensions
+
+    home = pathlib.Path(catalog).parent / "home"
+    place_extensions(home)
     os.environ["HOME"] = str(home)
     opened = earthcatalog.open(store=LocalStore(), base=str(catalog))
     if how == "plan":
@@ -95,20 +90,22 @@ def search_theirs(catalog, how):
     query = {
         "box": {"bbox": GREENLAND},
         "point": {"intersects": POINT},
-        "box, one year": {"bbox": GREENLAND, "datetime": "2019-01-01T00:00:00Z/2019-12-31T23:59:59Z"},
+        "box, one year": {"bbox": GREENLAND, "datetime": YEAR},
         "box, filter": {"bbox": GREENLAND, "filter": FILTER_JSON},
         "box, first 100": {"bbox": GREENLAND, "max_items": 100},
     }[how]
     return lambda: sum(1 for _ in opened.search(**query).items())
 
 
+IN_BOX = "--bbox=" + ",".join(map(str, GREENLAND))
+AT_POINT = f"--intersects={json.dumps(POINT)}"
 OURS = {
-    "plan": ["files", "--bbox=-60,60,-20,84"],
-    "box": ["search", "--bbox=-60,60,-20,84"],
-    "point": ["search", "--intersects", json.dumps(POINT)],
-    "box, one year": ["search", "--bbox=-60,60,-20,84", "--datetime", "2019-01-01T00:00:00Z/2019-12-31T23:59:59Z"],
-    "box, filter": ["search", "--bbox=-60,60,-20,84", "--filter", FILTER],
-    "box, first 100": ["search", "--bbox=-60,60,-20,84", "--max-items", "100"],
+    "plan": ["files", IN_BOX],
+    "box": ["search", IN_BOX],
+    "point": ["search", AT_POINT],
+    "box, one year": ["search", IN_BOX, "--datetime", YEAR],
+    "box, filter": ["search", IN_BOX, "--filter", FILTER],
+    "box, first 100": ["search", IN_BOX, "--max-items", "100"],
 }
 
 
@@ -182,17 +179,14 @@ def ingest_many(place, items):
 
 def compare_searches(place):
     rows = []
-    for name, arguments in OURS.items():
-        for whose, catalog in (("theirs", place / "theirs"), ("ours", place / "ours")):
-            command, *rest = arguments
-            text, cpu, wall, memory = ours(command, catalog, *rest)
-            found = text.count("\n")
-            if whose == "theirs":
-                theirs_found, their_cpu, their_wall, their_memory = theirs("search", catalog, name)
-                rows.append((name, found, f"{cpu:.3f}", f"{wall:.3f}", f"{memory:.0f}", theirs_found, f"{their_cpu:.3f}",
-                             f"{their_wall:.3f}", f"{their_memory:.0f}", f"{their_cpu / cpu:.0f}"))
-            else:
-                rows.append((f"{name}, our catalog", found, f"{cpu:.3f}", f"{wall:.3f}", f"{memory:.0f}", "", "", "", "", ""))
+    cells = lambda found, cpu, wall, memory: [found, f"{cpu:.3f}", f"{wall:.3f}", f"{memory:.0f}"]  # noqa: E731
+    for name, (command, *rest) in OURS.items():
+        text, cpu, *more = ours(command, place / "theirs", *rest)
+        found, their_cpu, *their_more = theirs("search", place / "theirs", name)
+        both = cells(text.count("\n"), cpu, *more) + cells(found, their_cpu, *their_more)
+        rows.append([name, *both, f"{their_cpu / cpu:.0f}"])
+        text, *more = ours(command, place / "ours", *rest)
+        rows.append([f"{name}, our catalog", *cells(text.count("\n"), *more), *[""] * 5])
     print("### Searches\n")
     head = ["query", "found", "CPU s", "wall s", "peak MB", "theirs found", "CPU s", "wall s", "peak MB", "CPU ratio"]
     table(head, rows)
@@ -204,10 +198,10 @@ def growth(place, sizes):
     rows = []
     for size in sizes:
         subprocess.run([MANY_FILES, place / f"grown-{size}", str(size)], check=True)
-        for name, arguments in (("point", ["--intersects", json.dumps(POINT)]), ("box", ["--bbox=-60,60,-20,84"])):
+        for name, area in (("point", AT_POINT), ("box", IN_BOX)):
             Counting.requests = Counting.bytes_sent = 0
             url = f"http://127.0.0.1:{server.server_address[1]}/grown-{size}"
-            text, cpu, wall, memory = ours("files", url, *arguments)
+            text, cpu, wall, memory = ours("files", url, area)
             rows.append((f"{size:,}", name, text.count("\n"), Counting.requests, f"{Counting.bytes_sent / 1e6:.2f}", f"{cpu:.3f}", f"{memory:.0f}"))
     server.shutdown()
     print("### Planning as a catalog grows, over HTTP\n")

@@ -1,10 +1,8 @@
 """The Python earthcatalog opens and searches catalogs of ours."""
 
 import datetime
-import importlib
 import json
 import os
-import pathlib
 import shutil
 import signal
 import subprocess
@@ -14,21 +12,15 @@ import earthcatalog
 import pytest
 from conftest import BINARY
 from conftest import earthcatalog as earthcatalog_command
+from duckdb_home import place_extensions
 from obstore.store import LocalStore
 from shapely.geometry import box
 
 
 @pytest.fixture(autouse=True, scope="module")
 def extensions(tmp_path_factory):
-    """Its searches load extensions of DuckDB, which must not be downloaded: the wheels' are put where it looks."""
     home = tmp_path_factory.mktemp("home")
-    for name in ("spatial", "icu", "parquet", "json"):
-        package = pathlib.Path(importlib.import_module(f"duckdb_extension_{name}").__file__).parent
-        (extension,) = package.glob("extensions/*/*.duckdb_extension")
-        for platform in ("linux_amd64", "linux_arm64", "osx_amd64", "osx_arm64"):
-            folder = home / ".duckdb/extensions" / extension.parent.name / platform
-            folder.mkdir(parents=True, exist_ok=True)
-            shutil.copy(extension, folder)
+    place_extensions(home)
     before = os.environ.get("HOME")
     os.environ["HOME"] = str(home)
     yield

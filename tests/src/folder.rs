@@ -4,6 +4,7 @@
 
 use std::future::Future;
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use earthcatalog::commit::init;
 use earthcatalog::driver::Driver;
@@ -104,6 +105,22 @@ pub fn search_catalog(stores: &Stores, catalog: &Catalog, query: Query) -> Resul
     };
     let report = run(search(&Driver::new(stores.clone()), catalog, query, take))?;
     Ok((items, report))
+}
+
+/// Copies a folder with all that is in it, into a new one.
+///
+/// # Panics
+/// If that fails.
+pub fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &to.join(entry.file_name()));
+        } else {
+            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
 }
 
 /// Waits for what is asynchronous.

@@ -17,6 +17,7 @@ use earthcatalog_core::search::ListFiles;
 use earthcatalog_core::write::metrics::Metrics;
 use earthcatalog_core::write::partition::PartitionKey;
 use earthcatalog_core::{ErrorKind, Location, Result};
+use earthcatalog_tests::folder::copy_folder;
 use futures::future::BoxFuture;
 use object_store::ObjectStoreExt as _;
 use object_store::memory::InMemory;
@@ -340,18 +341,6 @@ async fn a_copy_grows_by_itself_and_records_the_old_place() {
     let list = moved.snapshot().unwrap().manifest_list.clone().unwrap();
     assert!(list.starts_with(base.as_str()), "stored below the place it was made at: {list}");
     assert_eq!(names(&files(&stores, &open(&stores, &base).await).await), ["part_1.parquet"]);
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        if entry.file_type().unwrap().is_dir() {
-            copy_folder(&entry.path(), &to.join(entry.file_name()));
-        } else {
-            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-        }
-    }
 }
 
 #[tokio::test]

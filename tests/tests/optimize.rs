@@ -3,12 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of a test fail by panicking")]
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
 use earthcatalog::check::check;
 use earthcatalog::compact::{CompactOptions, compact};
 use earthcatalog::optimize::{OptimizeOptions, OptimizeReport, optimize};
 use earthcatalog::store::Stores;
+use earthcatalog_tests::folder::copy_folder;
 use earthcatalog_tests::place::{Place, item, item_at, run};
 
 fn optimized(place: &Place, dry_run: bool) -> OptimizeReport {
@@ -81,10 +81,7 @@ fn manifests_of_the_python_program_become_small() {
     let Some(fixtures) = earthcatalog_tests::fixtures() else { return };
     let folder = tempfile::tempdir().unwrap();
     let catalog = folder.path().join("catalog");
-    let copied = Command::new("cp").arg("-rL").arg(fixtures.join("upstream/itslive-5k-s3")).arg(&catalog).status();
-    assert!(copied.unwrap().success());
-    let made = Command::new("chmod").args(["-R", "u+w"]).arg(&catalog).status();
-    assert!(made.unwrap().success());
+    copy_folder(&fixtures.join("upstream/itslive-5k-s3"), &catalog);
     let place = Place { stores: Stores::default(), catalog: catalog.to_str().unwrap().to_owned(), folder };
     let (items, files) = (place.items(), paths(&place));
     let report = optimized(&place, false);
