@@ -198,9 +198,12 @@ export interface ColumnStats {
   name: string;
   /** Its Iceberg type, such as `string`, `long`, `double`, `boolean`, `timestamptz`. */
   type: string;
-  /** Nothing in the files that have bounds is lower. Times are RFC 3339 text; other text may be cut short. */
+  /**
+   * Nothing in the files that have bounds is lower. Times are RFC 3339 text. Other text may be cut short, times and
+   * fractions are rounded.
+   */
   lower: number | string | boolean | null;
-  /** Nothing in them is higher; text may be cut and rounded up. */
+  /** Nothing in them is higher; it may be rounded likewise. */
   upper: number | string | boolean | null;
   /** Rows known to have no value. */
   nullCount: number;

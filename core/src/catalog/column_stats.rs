@@ -15,9 +15,10 @@ pub struct ColumnStats {
     pub name: String,
     /// Its Iceberg type.
     pub r#type: String,
-    /// Nothing in the files that have bounds is lower: a number, a boolean, or text; text may be cut short.
+    /// Nothing in the files that have bounds is lower: a number, a boolean, or text. Text may be cut short, times and
+    /// fractions rounded.
     pub lower: Option<Json>,
-    /// Nothing in them is higher; text may be cut and rounded up.
+    /// Nothing in them is higher; it may be rounded likewise.
     pub upper: Option<Json>,
     /// Rows known to have no value.
     pub null_count: u64,
